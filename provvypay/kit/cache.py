@@ -1,0 +1,84 @@
+"""Small JSON values in Redis that hurry things along; losing them costs time, never truth."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+# A request never waits longer than this for Redis; redis-py's default retries held one for 3.8 s.
+TIMEOUT_SECONDS = 0.25
+
+_url: str | None = None
+
+
+def configure(url: str) -> None:
+    """Say where Redis is; connections are made when first used."""
+    global _url  # noqa: PLW0603 - one process, one Redis
+    _url = url
+    connection.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def connection() -> redis.Redis:
+    """Return the process's client: fails fast, no retries."""
+    if _url is None:
+        raise RuntimeError("cache.configure() was not called")
+    return redis.Redis.from_url(
+        _url,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        socket_timeout=TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        health_check_interval=30,
+    )
+
+
+def get_json(key: str) -> Any | None:
+    """Return the value under a key with numbers as Decimal, or None when missing or Redis does not answer."""
+    try:
+        raw = connection().get(key)
+    except redis.RedisError:
+        return None
+    if raw is None:
+        return None
+    return json.loads(raw, parse_float=Decimal)
+
+
+def set_json(key: str, value: object, *, seconds: int) -> bool:
+    """Keep a value for some seconds; say whether Redis took it."""
+    try:
+        connection().set(key, json.dumps(value, separators=(",", ":"), default=str), ex=seconds)
+    except redis.RedisError:
+        return False
+    return True
+
+
+def get_text(key: str) -> str | None:
+    """Return the text under a key, or None when missing or Redis does not answer."""
+    try:
+        raw = connection().get(key)
+    except redis.RedisError:
+        return None
+    return raw.decode() if isinstance(raw, bytes) else raw
+
+
+def set_text(key: str, value: str, *, seconds: int) -> bool:
+    """Keep a text for some seconds; say whether Redis took it."""
+    try:
+        connection().set(key, value, ex=seconds)
+    except redis.RedisError:
+        return False
+    return True
+
+
+def answers() -> bool:
+    """Say whether Redis answers a ping in time."""
+    try:
+        return bool(connection().ping())
+    except redis.RedisError:
+        return False

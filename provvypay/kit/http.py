@@ -1,0 +1,72 @@
+"""One way to call a vendor over HTTP: outside transactions, with short time-outs, and errors that say if a retry helps."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import httpx
+import structlog
+
+from provvypay.kit import db
+
+log = structlog.get_logger(__name__)
+
+# Connecting to a healthy host takes milliseconds; an answer may take some seconds.
+TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """What came back: status, headers in lower case, and the text."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+class HttpFailed(Exception):
+    """No usable answer: refused, reset, timed out or still 5xx after the retries. A later try may succeed."""
+
+
+@dataclass
+class HttpClient:
+    """A vendor's address and headers, with one pooled client underneath.
+
+    :ivar retries: further tries of a GET after a connection failure or a 5xx
+    """
+
+    base_url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    retries: int = 2
+    _client: httpx.Client | None = None
+
+    def get(self, path: str, params: Mapping[str, str]) -> HttpAnswer:
+        """Fetch a path under the base address.
+
+        :raises HttpFailed: after the retries
+        :raises RuntimeError: when a transaction is open
+        """
+        db.assert_outside_transaction()
+        started = time.monotonic()
+        for attempt in range(self.retries + 1):
+            if attempt:
+                time.sleep(random.uniform(0.1, 0.3) * 2**attempt)  # noqa: S311 - jitter
+            try:
+                answer = self._pool().get(path, params=dict(params))
+            except httpx.HTTPError as error:
+                log.warning("vendor.unreachable", base=self.base_url, path=path, error=type(error).__name__, attempt=attempt)
+                continue
+            if answer.status_code >= 500:
+                log.warning("vendor.failed", base=self.base_url, path=path, http_status=answer.status_code, attempt=attempt)
+                continue
+            log.debug("vendor.answered", path=path, http_status=answer.status_code, seconds=round(time.monotonic() - started, 3))
+            return HttpAnswer(answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, answer.text)
+        raise HttpFailed(f"GET {self.base_url}{path}")
+
+    def _pool(self) -> httpx.Client:
+        if self._client is None:
+            self._client = httpx.Client(base_url=self.base_url, headers=dict(self.headers), timeout=TIMEOUT, follow_redirects=False)
+        return self._client

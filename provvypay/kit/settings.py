@@ -1,0 +1,223 @@
+"""Settings from the environment: read once, checked once, with errors that name the setting.
+
+This is the only place that reads the environment (`tests/test_house.py` sees to it).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class SettingsError(Exception):
+    """The process cannot start; each line names a setting and says what it needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a process. Every field stands in `docs/reference/settings.md`."""
+
+    environment: str
+    """PROVVYPAY_ENV: development, test or production"""
+    database_url: str
+    """DATABASE_URL: PostgreSQL 15 or newer, signed in as a role that owns nothing (`provvypay_web`)"""
+    database_worker_url: str
+    """DATABASE_WORKER_URL: the same database as `provvypay_worker`; default DATABASE_URL"""
+    database_owner_url: str
+    """DATABASE_OWNER_URL: the same database as `provvypay_owner`, for migrations; default DATABASE_URL"""
+    database_pool_size: int
+    """DATABASE_POOL_SIZE: connections per process; processes × pool must stay below the budget"""
+    redis_url: str
+    """REDIS_URL: Redis or Valkey, version 7 or newer"""
+    secret_key: str
+    """SECRET_KEY: at least 32 characters; signs the cookie"""
+    public_base_url: str
+    """PUBLIC_BASE_URL: scheme and host under which people reach us, no trailing slash"""
+    stripe_secret_key: str | None
+    """STRIPE_SECRET_KEY: sk_test_… or sk_live_… (rk_ works too); without it cards are off"""
+    stripe_webhook_secret: str | None
+    """STRIPE_WEBHOOK_SECRET: whsec_… of our endpoint"""
+    stripe_api_base: str
+    """STRIPE_API_BASE: no trailing slash"""
+    stripe_checkout_origin: str
+    """STRIPE_CHECKOUT_ORIGIN: where Checkout's hosted page lives, for the content policy"""
+    coingecko_api_key: str | None
+    """COINGECKO_API_KEY"""
+    coingecko_api_base: str
+    """COINGECKO_API_BASE: no trailing slash"""
+    coingecko_plan: str
+    """COINGECKO_PLAN: demo (one call in 5 minutes) or pro (one a minute)"""
+    hedera_network: str
+    """HEDERA_NETWORK: testnet or mainnet"""
+    sentry_dsn: str | None
+    """SENTRY_DSN"""
+    enable_card_payments: bool
+    """ENABLE_CARD_PAYMENTS"""
+    enable_hedera_payments: bool
+    """ENABLE_HEDERA_PAYMENTS"""
+    enable_xero_sync: bool
+    """ENABLE_XERO_SYNC"""
+    trusted_proxies: int
+    """PROVVYPAY_TRUSTED_PROXIES: how many proxies in front of us set X-Forwarded-For"""
+    failpoints: str
+    """PROVVYPAY_FAILPOINTS: only in PROVVYPAY_ENV=test"""
+    log_level: str
+    """LOG_LEVEL: DEBUG, INFO, WARNING or ERROR"""
+    sweep_seconds: int
+    """PROVVYPAY_SWEEP_SECONDS: how often the clock looks for links to expire and sessions to check; default 60"""
+
+    @property
+    def mode(self) -> str:
+        """Say whether this deployment moves real money: `test` or `live` (decided by its keys and network)."""
+        if self.stripe_secret_key is not None:
+            return "live" if "_live_" in self.stripe_secret_key else "test"
+        return "live" if self.hedera_network == "mainnet" and self.enable_hedera_payments else "test"
+
+    @property
+    def card_payments_on(self) -> bool:
+        """Say whether cards can be offered at all."""
+        return self.enable_card_payments and self.stripe_secret_key is not None
+
+    @property
+    def rates_seconds(self) -> int:
+        """Return how many seconds lie between two rate fetches: what the plan's monthly budget allows."""
+        return 60 if self.coingecko_plan == "pro" else 300
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read and check all settings.
+
+    :raises SettingsError: one line for each setting that is missing or wrong
+    """
+    reader = _Reader(environ)
+    environment = reader.choice("PROVVYPAY_ENV", ("development", "test", "production"), default="production")
+    database_url = reader.url("DATABASE_URL", schemes=("postgresql",))
+    settings = Settings(
+        environment=environment,
+        database_url=database_url,
+        database_worker_url=reader.url("DATABASE_WORKER_URL", schemes=("postgresql",), default=database_url),
+        database_owner_url=reader.url("DATABASE_OWNER_URL", schemes=("postgresql",), default=database_url),
+        database_pool_size=reader.number("DATABASE_POOL_SIZE", default=8, low=1, high=50),
+        redis_url=reader.url("REDIS_URL", schemes=("redis", "rediss", "unix")),
+        secret_key=reader.text("SECRET_KEY", least=32),
+        public_base_url=reader.base("PUBLIC_BASE_URL"),
+        stripe_secret_key=reader.optional("STRIPE_SECRET_KEY", pattern=r"(sk|rk)_(test|live)_\w+", like="sk_test_… or sk_live_…"),
+        stripe_webhook_secret=reader.optional("STRIPE_WEBHOOK_SECRET", pattern=r"whsec_\S{8,}", like="whsec_…"),
+        stripe_api_base=reader.base("STRIPE_API_BASE", default="https://api.stripe.com"),
+        stripe_checkout_origin=reader.base("STRIPE_CHECKOUT_ORIGIN", default="https://checkout.stripe.com"),
+        coingecko_api_key=reader.optional("COINGECKO_API_KEY"),
+        coingecko_api_base=reader.base("COINGECKO_API_BASE", default="https://api.coingecko.com/api/v3"),
+        coingecko_plan=reader.choice("COINGECKO_PLAN", ("demo", "pro"), default="demo"),
+        hedera_network=reader.choice("HEDERA_NETWORK", ("testnet", "mainnet"), default="testnet"),
+        sentry_dsn=reader.optional("SENTRY_DSN"),
+        enable_card_payments=reader.flag("ENABLE_CARD_PAYMENTS", default=True),
+        enable_hedera_payments=reader.flag("ENABLE_HEDERA_PAYMENTS", default=False),
+        enable_xero_sync=reader.flag("ENABLE_XERO_SYNC", default=False),
+        trusted_proxies=reader.number("PROVVYPAY_TRUSTED_PROXIES", default=0, low=0, high=5),
+        failpoints=environ.get("PROVVYPAY_FAILPOINTS", ""),
+        log_level=reader.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"),
+        sweep_seconds=reader.number("PROVVYPAY_SWEEP_SECONDS", default=60, low=1, high=300),
+    )
+    _check_together(settings, reader, sandbox_allowed=reader.flag("PROVVYPAY_ALLOW_SANDBOX", default=False))
+    if reader.errors:
+        raise SettingsError("\n".join(reader.errors))
+    return settings
+
+
+def _check_together(settings: Settings, reader: _Reader, *, sandbox_allowed: bool) -> None:
+    """Add what is wrong with settings that are each fine alone."""
+    if settings.failpoints and settings.environment != "test":
+        reader.refuse("PROVVYPAY_FAILPOINTS", "fail-points are for PROVVYPAY_ENV=test only")
+    if settings.stripe_secret_key and not settings.stripe_webhook_secret:
+        reader.refuse("STRIPE_WEBHOOK_SECRET", "is needed beside STRIPE_SECRET_KEY, or payments would be confirmed late")
+    if settings.environment != "production":
+        return
+    if not settings.public_base_url.startswith("https://") and not sandbox_allowed:
+        reader.refuse("PUBLIC_BASE_URL", "must begin with https:// in production")
+    if "development" in settings.secret_key or "change-me" in settings.secret_key:
+        reader.refuse("SECRET_KEY", "is a development value")
+    if sandbox_allowed:
+        return
+    for name, url in (
+        ("STRIPE_API_BASE", settings.stripe_api_base),
+        ("STRIPE_CHECKOUT_ORIGIN", settings.stripe_checkout_origin),
+        ("COINGECKO_API_BASE", settings.coingecko_api_base),
+    ):
+        if urlsplit(url).hostname in _LOOPBACK:
+            reader.refuse(name, "points at this machine; set PROVVYPAY_ALLOW_SANDBOX=1 if a sandbox is really meant")
+
+
+class _Reader:
+    """Reads one value at a time and collects what is wrong instead of stopping at the first."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.errors: list[str] = []
+
+    def refuse(self, name: str, why: str) -> None:
+        self.errors.append(f"{name}: {why}")
+
+    def optional(self, name: str, *, pattern: str | None = None, like: str = "") -> str | None:
+        value = self._environ.get(name, "").strip()
+        if not value:
+            return None
+        if pattern and not re.fullmatch(pattern, value):
+            self.refuse(name, f"must look like {like}")
+        return value
+
+    def text(self, name: str, *, least: int) -> str:
+        value = self.optional(name)
+        if value is None:
+            self.refuse(name, "is missing")
+            return ""
+        if len(value) < least:
+            self.refuse(name, f"needs at least {least} characters")
+        return value
+
+    def choice(self, name: str, choices: tuple[str, ...], *, default: str) -> str:
+        value = self.optional(name) or default
+        if value not in choices:
+            self.refuse(name, f"must be one of {', '.join(choices)}")
+        return value
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        value = (self.optional(name) or ("1" if default else "0")).lower()
+        if value not in {"0", "1", "true", "false", "yes", "no", "on", "off"}:
+            self.refuse(name, "must be 1 or 0")
+        return value in {"1", "true", "yes", "on"}
+
+    def number(self, name: str, *, default: int, low: int, high: int) -> int:
+        value = self.optional(name)
+        if value is None:
+            return default
+        if not re.fullmatch(r"\d{1,9}", value) or not low <= int(value) <= high:
+            self.refuse(name, f"must be a whole number from {low} to {high}")
+            return default
+        return int(value)
+
+    def url(self, name: str, *, schemes: tuple[str, ...], default: str | None = None) -> str:
+        value = self.optional(name) or default
+        if value is None:
+            self.refuse(name, "is missing")
+            return ""
+        if urlsplit(value).scheme.partition("+")[0] not in schemes:
+            self.refuse(name, f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return value
+
+    def base(self, name: str, *, default: str | None = None) -> str:
+        value = self.url(name, schemes=("http", "https"), default=default)
+        if value.endswith("/"):
+            self.refuse(name, "must not end with a slash")
+        return value
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return the settings of this process, read on first use."""
+    return load(os.environ)

@@ -1,0 +1,112 @@
+"""The books: accounts, journals and their entries. Append-only; a correction is a reversing journal."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Integer, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import base as postgresql
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
+
+from provvypay.domain.assets import ASSETS
+from provvypay.models.base import MOST_MINOR, Base, CurrencyCode, Id, Minor, Moment, OrganizationId, currency_shape, one_of
+
+
+class TransactionId(UserDefinedType[str]):
+    """PostgreSQL's xid8: which transaction wrote the row."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_options: object) -> str:
+        """Return the type's name in DDL."""
+        return "xid8"
+
+
+postgresql.ischema_names["xid8"] = TransactionId  # so that comparing the models with a database knows the type
+
+
+class Account(Base):
+    """One account of an organization's chart; the code never changes, the name may."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        one_of("kind", ("ASSET", "LIABILITY", "REVENUE", "EXPENSE")),
+        CheckConstraint("code ~ '^[0-9]{4}$'", name="code_shape"),
+        CheckConstraint("NOT (is_system AND archived_at IS NOT NULL)", name="system_stays"),
+    )
+
+    organization_id: Mapped[OrganizationId] = mapped_column(
+        ForeignKey("organizations.id", ondelete="RESTRICT"), primary_key=True
+    )
+    code: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    kind: Mapped[str]
+    is_system: Mapped[bool] = mapped_column(server_default=text("false"))
+    """one the product posts to; it stays"""
+    archived_at: Mapped[dt.datetime | None]
+    created_at: Mapped[Moment]
+
+
+class Journal(Base):
+    """A balanced set of ledger entries in one currency, for one business fact. Sealed by the commit that wrote it."""
+
+    __tablename__ = "journals"
+    __table_args__ = (
+        UniqueConstraint("source_type", "source_id", "kind"),
+        UniqueConstraint("organization_id", "id", "currency"),
+        UniqueConstraint("organization_id", "id"),
+        UniqueConstraint("reverses_id"),
+        ForeignKeyConstraint(["organization_id", "link_id"], ["payment_links.organization_id", "payment_links.id"]),
+        ForeignKeyConstraint(["organization_id", "reverses_id"], ["journals.organization_id", "journals.id"]),
+        one_of("kind", ("SALE", "PAYMENT", "CREDIT", "FEE", "CONVERSION_OUT", "CONVERSION_IN", "REVERSAL")),
+        one_of("source_type", ("SETTLEMENT", "PAYMENT", "BALANCE_TRANSACTION", "JOURNAL")),
+        currency_shape(),
+        CheckConstraint("(kind = 'REVERSAL') = (reverses_id IS NOT NULL)", name="reversal"),
+        Index("ix_journals_by_link", "organization_id", "link_id"),
+        Index("ix_journals_newest", "organization_id", text("effective_at DESC"), text("id DESC")),
+    )
+
+    id: Mapped[Id]
+    organization_id: Mapped[OrganizationId] = mapped_column(ForeignKey("organizations.id", ondelete="RESTRICT"))
+    kind: Mapped[str]
+    source_type: Mapped[str]
+    source_id: Mapped[uuid.UUID]
+    currency: Mapped[CurrencyCode]
+    effective_at: Mapped[dt.datetime]
+    """business date: when the fact happened"""
+    description: Mapped[str]
+    link_id: Mapped[uuid.UUID | None]
+    reverses_id: Mapped[uuid.UUID | None]
+    created_xid: Mapped[str] = mapped_column(TransactionId, server_default=text("pg_current_xact_id()"))
+    created_at: Mapped[Moment]
+
+
+class LedgerEntry(Base):
+    """One line of a journal: DEBIT or CREDIT of one account."""
+
+    __tablename__ = "ledger_entries"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "journal_id", "currency"],
+            ["journals.organization_id", "journals.id", "journals.currency"],
+        ),
+        ForeignKeyConstraint(["organization_id", "account_code"], ["accounts.organization_id", "accounts.code"]),
+        one_of("side", ("DEBIT", "CREDIT")),
+        CheckConstraint(f"amount_minor BETWEEN 1 AND {MOST_MINOR}", name="amount_minor"),
+        CheckConstraint("(asset IS NULL) = (asset_amount IS NULL)", name="asset_pair"),
+        one_of("asset", tuple(ASSETS)),
+        Index("ix_ledger_entries_by_account", "organization_id", "account_code", "currency", "journal_id"),
+    )
+
+    journal_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    line_no: Mapped[int] = mapped_column(Integer, primary_key=True)
+    organization_id: Mapped[OrganizationId]
+    account_code: Mapped[str]
+    side: Mapped[str]
+    amount_minor: Mapped[Minor]
+    currency: Mapped[CurrencyCode]
+    asset: Mapped[str | None]
+    asset_amount: Mapped[int | None] = mapped_column(BigInteger)
+    """smallest units, so that quantities can be proved against the chain"""
