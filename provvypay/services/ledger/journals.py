@@ -1,0 +1,71 @@
+"""Write journals: two statements however many there are, because settlements are made of round trips."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from provvypay.kit.ids import uuid7
+from provvypay.services.ledger.postings import Draft
+
+_JOURNALS = text("""
+    INSERT INTO journals (id, organization_id, kind, source_type, source_id, currency, effective_at, description, link_id, reverses_id)
+    SELECT id, :organization_id, kind, source_type, source_id, currency, effective_at, description, link_id, reverses_id
+    FROM jsonb_to_recordset(CAST(:journals AS jsonb)) AS j (id uuid, kind text, source_type text, source_id uuid, currency text,
+        effective_at timestamptz, description text, link_id uuid, reverses_id uuid)
+""")
+
+_ENTRIES = text("""
+    INSERT INTO ledger_entries (journal_id, line_no, organization_id, account_code, side, amount_minor, currency, asset, asset_amount)
+    SELECT journal_id, line_no, :organization_id, account_code, side, amount_minor, currency, asset, asset_amount
+    FROM jsonb_to_recordset(CAST(:entries AS jsonb)) AS e (journal_id uuid, line_no int, account_code text, side text, amount_minor bigint,
+        currency text, asset text, asset_amount bigint)
+""")
+
+
+def post(session: Session, organization_id: uuid.UUID, drafts: Sequence[Draft]) -> tuple[uuid.UUID, ...]:
+    """Write journals with their entries and return their ids, in order.
+
+    PostgreSQL refuses at the commit what does not balance, and at once a second journal of the same source and kind.
+    """
+    if not drafts:
+        return ()
+    journals: list[dict[str, object]] = []
+    entries: list[dict[str, object]] = []
+    ids: list[uuid.UUID] = []
+    for draft in drafts:
+        journal_id = uuid7()
+        ids.append(journal_id)
+        journals.append(
+            {
+                "id": str(journal_id),
+                "kind": draft.kind,
+                "source_type": draft.source_type,
+                "source_id": str(draft.source_id),
+                "currency": draft.currency,
+                "effective_at": draft.effective_at.isoformat(),
+                "description": draft.description,
+                "link_id": str(draft.link_id) if draft.link_id else None,
+                "reverses_id": str(draft.reverses_id) if draft.reverses_id else None,
+            }
+        )
+        entries.extend(
+            {
+                "journal_id": str(journal_id),
+                "line_no": number,
+                "account_code": line.account,
+                "side": line.side,
+                "amount_minor": line.amount_minor,
+                "currency": draft.currency,
+                "asset": line.asset,
+                "asset_amount": line.asset_amount,
+            }
+            for number, line in enumerate(draft.lines, start=1)
+        )
+    session.execute(_JOURNALS, {"organization_id": organization_id, "journals": json.dumps(journals)})
+    session.execute(_ENTRIES, {"organization_id": organization_id, "entries": json.dumps(entries)})
+    return tuple(ids)

@@ -1,0 +1,260 @@
+"""Make payment links and move them through their states. Reading them for pages is link_views.py's work."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from provvypay.domain.rates import RateTable
+from provvypay.domain.statuses import LinkStatus, SessionState
+from provvypay.errors import Conflict, Invalid, NotFound
+from provvypay.kit.ids import uuid7
+from provvypay.models.payment import CheckoutSession
+from provvypay.models.payment_link import LinkStatusEvent, PaymentLink
+from provvypay.services import audit, outbox, short_codes
+from provvypay.services import state_machine as steps
+from provvypay.services.fx import snapshots
+
+LONGEST_LIFE = dt.timedelta(days=366)
+SHORTEST_LIFE = dt.timedelta(minutes=5)
+
+# 26^8 codes: even with ten million links the fifth collision in a row is a fault elsewhere.
+_CODE_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDetails:
+    """What a merchant says of a link."""
+
+    amount_minor: int
+    currency: str
+    description: str
+    reference: str = ""
+    expires_at: dt.datetime | None = None
+
+
+def create(
+    session: Session,
+    organization_id: uuid.UUID,
+    details: LinkDetails,
+    rates: RateTable,
+    *,
+    actor: audit.Actor,
+    now: dt.datetime,
+    open_now: bool = True,
+) -> PaymentLink:
+    """Make a link, as OPEN or DRAFT, with its CREATION snapshots.
+
+    :param rates: read before the transaction; may be empty, creation never fails for want of rates
+    :raises Invalid: for an expiry in the past or too far away
+    """
+    _check_expiry(details.expires_at, now)
+    link = PaymentLink(
+        id=uuid7(),
+        organization_id=organization_id,
+        short_code=_free_code(session),
+        amount_minor=details.amount_minor,
+        currency=details.currency,
+        description=details.description,
+        reference=details.reference,
+        expires_at=details.expires_at,
+        created_by=actor.id,
+    )
+    session.execute(
+        insert(PaymentLink).values(
+            {
+                column: getattr(link, column)
+                for column in (
+                    "id", "organization_id", "short_code", "amount_minor", "currency", "description", "reference", "expires_at", "created_by",
+                )
+            }
+        )
+    )  # fmt: skip
+    target, event = (LinkStatus.OPEN, steps.OPENED) if open_now else (LinkStatus.DRAFT, steps.DRAFTED)
+    advance(session, organization_id, link.id, LinkStatus.NEW, target, event, actor=actor, at=now)
+    snapshots.record_creation(session, organization_id, link.id, details.currency, rates, now=now)
+    audit.record(
+        session, "link.created", actor, organization_id=organization_id, subject_type="payment_link", subject_id=str(link.id),
+        amount_minor=details.amount_minor, currency=details.currency, status=target,
+    )  # fmt: skip
+    return get(session, link.id)
+
+
+def get(session: Session, link_id: uuid.UUID) -> PaymentLink:
+    """Return a link of the transaction's organization.
+
+    :raises NotFound: for an unknown id and for one of another organization alike
+    """
+    link = session.scalar(select(PaymentLink).where(PaymentLink.id == link_id).execution_options(populate_existing=True))
+    if link is None:
+        raise NotFound(f"link {link_id}")
+    return link
+
+
+def lock(session: Session, link_id: uuid.UUID) -> PaymentLink:
+    """Return a link with its row locked until the transaction ends.
+
+    :raises NotFound: as get()
+    """
+    link = session.scalar(
+        select(PaymentLink)
+        .where(PaymentLink.id == link_id)
+        .with_for_update(of=PaymentLink)
+        .execution_options(populate_existing=True)
+    )
+    if link is None:
+        raise NotFound(f"link {link_id}")
+    return link
+
+
+def find_by_code(session: Session, short_code: str) -> tuple[uuid.UUID, uuid.UUID] | None:
+    """Return (organization, link) of a short code, across organizations; None when there is none."""
+    row = session.execute(text("SELECT organization_id, link_id FROM lookup_link(:code)"), {"code": short_code}).one_or_none()
+    return (row.organization_id, row.link_id) if row else None
+
+
+def advance(
+    session: Session,
+    organization_id: uuid.UUID,
+    link_id: uuid.UUID,
+    source: LinkStatus,
+    target: LinkStatus,
+    event: str,
+    *,
+    actor: audit.Actor,
+    at: dt.datetime,
+    reason: str = "",
+) -> None:
+    """Take one step. Besides settle(), the only place that inserts a status event; the database sets the status from it.
+
+    :param at: when it happened at its source
+    :raises IllegalStep: for a step that is not in the table; nothing is written
+    """
+    steps.check_step(source, target, event)
+    session.execute(
+        insert(LinkStatusEvent).values(
+            link_id=link_id,
+            organization_id=organization_id,
+            from_status=source,
+            to_status=target,
+            event=event,
+            actor_type="USER" if actor.type == "USER" else "SYSTEM",
+            actor_id=actor.id if actor.type == "USER" else None,
+            reason=reason,
+            effective_at=at,
+        )
+    )
+
+
+def activate(session: Session, link_id: uuid.UUID, *, actor: audit.Actor, now: dt.datetime) -> PaymentLink:
+    """Open a draft: from now on customers can pay it, and its amount is frozen.
+
+    :raises IllegalStep: when it is no draft any more
+    :raises Invalid: when its expiry has passed while it lay in the drawer
+    """
+    link = lock(session, link_id)
+    if link.status == LinkStatus.DRAFT:
+        _check_expiry(link.expires_at, now)
+    advance(
+        session, link.organization_id, link.id, LinkStatus(link.status), LinkStatus.OPEN, steps.OPENED, actor=actor, at=now
+    )
+    _record(session, "link.activated", link, actor)
+    return get(session, link_id)
+
+
+def cancel(session: Session, link_id: uuid.UUID, *, actor: audit.Actor, now: dt.datetime) -> PaymentLink:
+    """Cancel an open link or discard a draft; an open Checkout Session is expired at Stripe through the outbox.
+
+    :raises IllegalStep: when it is paid, expired or canceled already
+    """
+    link = lock(session, link_id)
+    source = LinkStatus(link.status)
+    event = steps.DISCARDED if source is LinkStatus.DRAFT else steps.CANCELED
+    advance(session, link.organization_id, link.id, source, LinkStatus.CANCELED, event, actor=actor, at=now)
+    outbox.add(session, link.organization_id, "link.closed", dedupe=f"{link.id}:canceled", link_id=str(link.id))
+    _record(session, "link.canceled", link, actor)
+    return get(session, link_id)
+
+
+def expire(session: Session, link_id: uuid.UUID, *, now: dt.datetime) -> bool:
+    """Expire a link whose time has passed; say whether it was done.
+
+    Leaves it OPEN while a card payment for it is on its way: a session that is still open, or complete but not yet paid.
+    """
+    link = lock(session, link_id)
+    if link.status != LinkStatus.OPEN or link.expires_at is None or now <= link.expires_at:
+        return False
+    waiting = session.scalar(
+        select(func.count())
+        .select_from(CheckoutSession)
+        .where(CheckoutSession.link_id == link_id)
+        .where(
+            (CheckoutSession.state == SessionState.OPEN)
+            | ((CheckoutSession.state == SessionState.COMPLETE) & (CheckoutSession.payment_status == "unpaid"))
+        )
+    )
+    if waiting:
+        return False
+    advance(
+        session, link.organization_id, link.id, LinkStatus.OPEN, LinkStatus.EXPIRED, steps.EXPIRED, actor=audit.SYSTEM, at=link.expires_at
+    )
+    outbox.add(session, link.organization_id, "link.closed", dedupe=f"{link.id}:expired", link_id=str(link.id))
+    return True
+
+
+def edit_draft(
+    session: Session, link_id: uuid.UUID, details: LinkDetails, *, version: int, actor: audit.Actor, now: dt.datetime
+) -> PaymentLink:
+    """Change a draft.
+
+    :param version: the one the person saw; two tabs cannot overwrite each other
+    :raises Conflict: when it was changed since, or is no draft any more
+    :raises Invalid: as create()
+    """
+    _check_expiry(details.expires_at, now)
+    link = lock(session, link_id)
+    if link.status != LinkStatus.DRAFT:
+        raise Conflict(f"link {link_id} is {link.status}", public_message="This link is open already, so it is frozen.")
+    changed = session.execute(
+        update(PaymentLink)
+        .where(PaymentLink.id == link_id, PaymentLink.version == version)
+        .values(
+            amount_minor=details.amount_minor,
+            currency=details.currency,
+            description=details.description,
+            reference=details.reference,
+            expires_at=details.expires_at,
+            version=version + 1,
+        )
+    )
+    if not changed.rowcount:  # type: ignore[attr-defined]
+        raise Conflict(f"link {link_id} is no longer version {version}")
+    _record(session, "link.edited", link, actor)
+    return get(session, link_id)
+
+
+def _check_expiry(expires_at: dt.datetime | None, now: dt.datetime) -> None:
+    if expires_at is None:
+        return
+    if expires_at < now + SHORTEST_LIFE:
+        raise Invalid({"expires_at": "Choose a time at least five minutes from now, so that there is time to pay."})
+    if expires_at > now + LONGEST_LIFE:
+        raise Invalid({"expires_at": "Choose a time within a year."})
+
+
+def _free_code(session: Session) -> str:
+    for _ in range(_CODE_TRIES):
+        code = short_codes.make()
+        if find_by_code(session, code) is None:
+            return code
+    raise RuntimeError("no free short code in five tries")
+
+
+def _record(session: Session, action: str, link: PaymentLink, actor: audit.Actor) -> None:
+    audit.record(
+        session, action, actor, organization_id=link.organization_id, subject_type="payment_link", subject_id=str(link.id)
+    )

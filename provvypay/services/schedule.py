@@ -1,0 +1,42 @@
+"""What repeats, claimed so that two clocks do no harm."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+def ensure(session: Session, table: dict[str, int]) -> None:
+    """Make the schedule's rows equal the clock's table: name → seconds between two runs."""
+    for name, seconds in sorted(table.items()):
+        session.execute(
+            text(
+                "INSERT INTO schedules (name, every_seconds) VALUES (:name, :seconds)"
+                " ON CONFLICT (name) DO UPDATE SET every_seconds = excluded.every_seconds,"
+                " next_run_at = least(schedules.next_run_at, clock_timestamp() + make_interval(secs => excluded.every_seconds))"
+                " WHERE schedules.every_seconds <> excluded.every_seconds"
+            ),
+            {"name": name, "seconds": seconds},
+        )
+
+
+def claim_due(session: Session, names: list[str]) -> list[str]:
+    """Return the names that are due and move each to its next time; whoever claims first has it."""
+    rows = session.execute(
+        text(
+            "WITH due AS (SELECT name FROM schedules WHERE next_run_at <= clock_timestamp() AND name = ANY(:names)"
+            " ORDER BY next_run_at FOR UPDATE SKIP LOCKED)"
+            " UPDATE schedules s SET next_run_at = clock_timestamp() + make_interval(secs => s.every_seconds), last_started_at = clock_timestamp()"
+            " FROM due WHERE s.name = due.name RETURNING s.name"
+        ),
+        {"names": names},
+    )
+    return [row.name for row in rows]
+
+
+def finished(session: Session, name: str, error: str = "") -> None:
+    """Write down that a run ended, and how."""
+    session.execute(
+        text("UPDATE schedules SET last_finished_at = clock_timestamp(), last_error = :error WHERE name = :name"),
+        {"name": name, "error": error[:500]},
+    )
