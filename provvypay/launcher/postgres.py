@@ -13,6 +13,7 @@ import pwd
 import shutil
 import signal
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -47,12 +48,14 @@ class EmbeddedPostgres:
         durable: bool = True,
         settings: dict[str, str] | None = None,
         identity: str | None = None,
+        hold: Sequence[int] = (),
     ) -> None:
         """Prepare; nothing is started or written yet.
 
         :param durable: False gives up safety against power cuts for speed, for tests only
         :param settings: further settings of PostgreSQL
         :param identity: how root stops being root (see `keeper.take_identity`); default is what this machine allows
+        :param hold: file descriptors that stay open until the server is gone
         """
         self.directory = Path(directory).resolve()
         self.data = self.directory / "data"
@@ -60,6 +63,7 @@ class EmbeddedPostgres:
         self.durable = durable
         self.settings = settings or {}
         self._identity = identity
+        self._hold = tuple(hold)
         self._sockets: Path | None = None
         self._server: Kept | None = None
 
@@ -179,7 +183,9 @@ class EmbeddedPostgres:
         with self.log.open("ab") as log:
             # SIGINT is PostgreSQL's "fast" stop; the C locale keeps its messages readable for us
             env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-            return Kept(command, env=env, output=log, stop_signal=signal.SIGINT, grace=20, identity=identity)
+            return Kept(
+                command, env=env, output=log, stop_signal=signal.SIGINT, grace=20, identity=identity, hold=self._hold
+            )
 
     def _check_data(self, identity: str) -> None:
         """Refuse data of another version or of another user, in our words."""

@@ -94,6 +94,10 @@ class Kept:
         """Send the stop signal, and let the keeper use force when the grace is over; do not wait."""
         self._tell(b"t")
 
+    def ask_to_end_now(self) -> None:
+        """Let the keeper use force at once; do not wait."""
+        self._tell(b"k")
+
     def stop(self) -> int:
         """Stop it, wait for it and its family, and return the exit status."""
         self.ask_to_stop()
@@ -101,7 +105,7 @@ class Kept:
 
     def kill(self) -> int:
         """End it and its family by force."""
-        self._tell(b"k")
+        self.ask_to_end_now()
         return self._end()
 
     def _end(self) -> int:
@@ -112,8 +116,7 @@ class Kept:
     def _tell(self, word: bytes) -> None:
         if self._keeper.stdin is not None and self._keeper.poll() is None:
             with contextlib.suppress(BrokenPipeError, ValueError):
-                self._keeper.stdin.write(word)
-                self._keeper.stdin.flush()
+                os.write(self._keeper.stdin.fileno(), word)  # past the buffer, so that a signal handler may do it too
 
     def _close(self) -> None:
         with contextlib.suppress(BrokenPipeError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -28,10 +29,14 @@ MACHINES = {"amd64": "x86_64", "arm64": "arm64" if sys.platform == "darwin" else
 class EmbeddedValkey:
     """A server with an empty memory each time it starts; a context manager that starts and stops it."""
 
-    def __init__(self, directory: Path | str) -> None:
-        """Prepare; nothing is started yet."""
+    def __init__(self, directory: Path | str, *, hold: Sequence[int] = ()) -> None:
+        """Prepare; nothing is started yet.
+
+        :param hold: file descriptors that stay open until the server is gone
+        """
         self.directory = Path(directory).resolve()
         self.log = self.directory / "valkey.log"
+        self._hold = tuple(hold)
         self._server: Kept | None = None
 
     def __enter__(self) -> Self:
@@ -82,7 +87,7 @@ class EmbeddedValkey:
         }
         flags = [word for key, value in options.items() for word in (f"--{key}", value)]
         with self.log.open("ab") as log:
-            self._server = Kept([binary(), *flags], cwd=self.directory, output=log, grace=10)
+            self._server = Kept([binary(), *flags], cwd=self.directory, output=log, grace=10, hold=self._hold)
         try:
             self._wait_until_it_answers()
         except BaseException:

@@ -1,0 +1,114 @@
+"""The demo's folder: one demo at a time in it, its secrets, and the note on where everything is."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from provvypay.launcher.paths import ROOT
+from provvypay.launcher.process import is_alive
+from provvypay.launcher.trouble import CannotStartError
+
+LOCK = "lock"
+NOTE = ROOT / "var" / "demo.json"
+"""Where other programs find the running demo."""
+WINDING_DOWN_SECONDS = 40.0
+MARK = "provvypay-demo"
+"""A file that says that a folder is ours, so that --fresh never empties somebody's own."""
+
+
+@contextlib.contextmanager
+def only_demo_in(folder: Path) -> Iterator[int]:
+    """Hold the folder's lock, and give its file descriptor to hand on to the processes.
+
+    A demo that was killed keeps it until its last process is gone: that is waited for.
+
+    :raises CannotStartError: when another demo runs there, or the folder cannot be used
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = (folder / LOCK).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise CannotStartError(
+            f"{folder} cannot be used ({error.strerror}). Choose another folder with --data."
+        ) from error
+    with handle:
+        deadline = time.monotonic() + WINDING_DOWN_SECONDS
+        while not _try_lock(handle.fileno()):
+            handle.seek(0)
+            owner = handle.read().strip()
+            if owner.isdigit() and is_alive(int(owner)):
+                raise CannotStartError(
+                    f"A demo is already running on {folder} (process {owner}). Stop it with Ctrl-C, or give this one"
+                    f" another folder with --data."
+                )
+            if time.monotonic() > deadline:
+                raise CannotStartError(f"Processes of an earlier demo still use {folder}. Stop them and start again.")
+            time.sleep(0.1)
+        handle.seek(0)
+        handle.truncate()
+        handle.write(f"{os.getpid()}\n")
+        handle.flush()
+        yield handle.fileno()
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def empty(folder: Path) -> None:
+    """Remove everything but the lock, which we hold.
+
+    :raises CannotStartError: when the folder is not one that a demo made
+    """
+    entries = [entry for entry in folder.iterdir() if entry.name != LOCK]
+    if entries and not (folder / MARK).exists():
+        raise CannotStartError(f"{folder} was not made by a demo, so --fresh does not empty it. Choose another --data.")
+    for entry in entries:
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def claim(folder: Path) -> None:
+    """Mark the folder as ours."""
+    (folder / MARK).touch()
+
+
+def demo_secrets(folder: Path) -> dict[str, str]:
+    """Return the demo's secrets, made up on its first start and kept, readable for the owner only."""
+    path = folder / "secrets.json"
+    if path.exists():
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    made = {
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "ENCRYPTION_KEY": secrets.token_hex(32),
+        "STRIPE_SECRET_KEY": f"sk_test_{secrets.token_hex(24)}",
+        "STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(24)}",
+        "COINGECKO_API_KEY": f"CG-{secrets.token_hex(12)}",
+    }
+    write_privately(path, made)
+    return made
+
+
+def write_privately(path: Path, content: object) -> None:
+    """Write JSON that only the owner can read; readers see the old or the new file, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    spare = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
+    spare.replace(path)

@@ -1,0 +1,205 @@
+"""The demo: the whole product on this machine, with its databases, the vendors' sandbox, and people to sign in as."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from provvypay.launcher import datafolder, frontend
+from provvypay.launcher.paths import ROOT
+from provvypay.launcher.postgres import EmbeddedPostgres
+from provvypay.launcher.process import Kept
+from provvypay.launcher.roles import ensure_database, ensure_roles
+from provvypay.launcher.supervisor import Service, StoppedError, Supervisor, stop_signals
+from provvypay.launcher.trouble import CannotStartError
+from provvypay.launcher.valkey import EmbeddedValkey
+
+DATABASE = "provvypay"
+PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "LOG_LEVEL", "PROVVYPAY_SWEEP_SECONDS")
+"""What the processes see of our own environment: nothing of it may point them at a real vendor."""
+SEED_SECONDS = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What a person chose."""
+
+    folder: Path
+    port: int
+    sandbox_port: int
+    fresh: bool = False
+
+    @property
+    def app_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def sandbox_url(self) -> str:
+        return f"http://127.0.0.1:{self.sandbox_port}"
+
+
+def run(demo: Demo) -> int:
+    """Run the demo until a person stops it (0) or a process ends by itself (1).
+
+    :raises CannotStartError: with a sentence that says what is wrong and what to do
+    """
+    with datafolder.only_demo_in(demo.folder) as lock:
+        if demo.fresh:
+            datafolder.empty(demo.folder)
+        datafolder.claim(demo.folder)
+        supervisor = Supervisor(cwd=ROOT, hold=[lock])
+        with stop_signals(supervisor.hurry):
+            try:
+                with servers(demo, supervisor, [lock]) as env:
+                    try:
+                        start_processes(demo, env, supervisor)
+                        tell(demo, supervisor, seed(env, supervisor))
+                        supervisor.say(supervisor.wait())
+                        return 1
+                    finally:
+                        supervisor.stop()
+            except StoppedError:
+                supervisor.stop()
+                supervisor.say("everything is stopped; the data are kept for the next start.")
+                return 0
+            finally:
+                forget()
+
+
+@contextlib.contextmanager
+def servers(demo: Demo, supervisor: Supervisor, hold: Sequence[int]) -> Iterator[dict[str, str]]:
+    """Run PostgreSQL with roles and database, and Valkey; give the environment of the processes."""
+    supervisor.say("starting PostgreSQL and Valkey …")
+    with (
+        EmbeddedPostgres(demo.folder / "postgres", hold=hold) as postgres,
+        EmbeddedValkey(demo.folder / "valkey", hold=hold) as valkey,
+    ):
+        supervisor.watch("postgres", postgres.process)
+        supervisor.watch("valkey", valkey.process)
+        ensure_roles(postgres.url())
+        ensure_database(postgres.url(), DATABASE)
+        yield environment(demo, postgres, valkey)
+
+
+def environment(demo: Demo, postgres: EmbeddedPostgres, valkey: EmbeddedValkey) -> dict[str, str]:
+    """Return every setting of the processes; vendors are the sandbox, or off."""
+    return {
+        **{name: value for name in PASSED_ON if (value := os.environ.get(name))},
+        **datafolder.demo_secrets(demo.folder),
+        "PROVVYPAY_ENV": "development",
+        "PYTHONUNBUFFERED": "1",
+        "DATABASE_URL": postgres.url("provvypay_web", DATABASE),
+        "DATABASE_WORKER_URL": postgres.url("provvypay_worker", DATABASE),
+        "DATABASE_OWNER_URL": postgres.url("provvypay_owner", DATABASE),
+        "REDIS_URL": valkey.url,
+        "PUBLIC_BASE_URL": demo.app_url,
+        "STRIPE_API_BASE": f"{demo.sandbox_url}/stripe",
+        "STRIPE_CHECKOUT_ORIGIN": demo.sandbox_url,
+        "COINGECKO_API_BASE": f"{demo.sandbox_url}/coingecko/api/v3",
+        "COINGECKO_PLAN": "demo",
+        "ENABLE_CARD_PAYMENTS": "1",
+        "ENABLE_HEDERA_PAYMENTS": "0",
+        "ENABLE_XERO_SYNC": "0",
+        "NO_PROXY": "*",
+        "no_proxy": "*",
+    }
+
+
+def start_processes(demo: Demo, env: Mapping[str, str], supervisor: Supervisor) -> None:
+    """Migrate, build the front end, and start sandbox, web, worker and clock, each healthy before the next."""
+    supervisor.say("bringing the database up to date …")
+    supervisor.run(Service("release", command("release"), env))
+    frontend.build(say=supervisor.say)
+    supervisor.say("starting the sandbox, the web server, the worker and the clock …")
+    for service in services(demo, env):
+        supervisor.start(service)
+
+
+def services(demo: Demo, env: Mapping[str, str]) -> list[Service]:
+    """List the processes in the order of their start."""
+    sandbox = [
+        sys.executable, "-m", "provvypay.sandbox", "--port", str(demo.sandbox_port),
+        "--state", str(demo.folder / "sandbox.json"), "--webhook-url", f"{demo.app_url}/webhooks/stripe",
+    ]  # fmt: skip
+    web = [
+        sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "--bind", f"127.0.0.1:{demo.port}",
+        "provvypay.app:create_app()",
+    ]  # fmt: skip
+    return [
+        # the webhook secret reaches the sandbox in STRIPE_WEBHOOK_SECRET, where no list of processes shows it
+        Service("sandbox", sandbox, env, f"{demo.sandbox_url}/_control/health"),
+        Service("web", web, env, f"{demo.app_url}/health/ready"),
+        Service("worker", [sys.executable, "worker.py"], env),
+        Service("clock", command("clock"), env),
+    ]
+
+
+def command(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "provvypay.cli", name, *arguments]
+
+
+def seed(env: Mapping[str, str], supervisor: Supervisor) -> list[dict[str, object]]:
+    """Let the product make its demo data by driving itself; return the JSON lines it prints."""
+    supervisor.say("making the demo's data …")
+    process = Kept(command("seed"), env=env, cwd=ROOT, output=subprocess.PIPE)
+    too_long = threading.Timer(SEED_SECONDS, process.ask_to_end_now)
+    too_long.start()
+    told: list[dict[str, object]] = []
+    if process.output is not None:
+        for raw in process.output:
+            line = raw.decode("utf-8", errors="replace").rstrip()
+            found = as_object(line)
+            if found is None:
+                supervisor.say(f"seed: {line}")
+            else:
+                told.append(found)
+    status = process.wait()
+    too_long.cancel()
+    if status != 0:
+        raise CannotStartError("The demo's data could not be made; the reason is above. --fresh begins anew.")
+    return told
+
+
+def as_object(line: str) -> dict[str, object] | None:
+    """Return the JSON object that a line is, or None."""
+    with contextlib.suppress(ValueError):
+        found = json.loads(line)
+        return found if isinstance(found, dict) else None
+    return None
+
+
+def tell(demo: Demo, supervisor: Supervisor, told: list[dict[str, object]]) -> None:
+    """Print addresses and sign-ins, and write them where other programs find them."""
+    sign_ins = [entry for entry in told if "email" in entry]
+    note = {
+        "app": demo.app_url,
+        "sandbox": demo.sandbox_url,
+        "sign_ins": sign_ins,
+        "seeded": [entry for entry in told if "email" not in entry],
+        "data": str(demo.folder),
+        "pids": {"supervisor": os.getpid(), **supervisor.pids()},
+    }
+    datafolder.write_privately(datafolder.NOTE, note)
+    lines = ["", "Provvypay is running.", f"  the product   {demo.app_url}", f"  the sandbox   {demo.sandbox_url}", ""]
+    if sign_ins:
+        lines.append("Sign in as")
+    lines += [
+        f"  {entry['email']}  {entry.get('password', '')}  ({entry.get('role', '')}, {entry.get('organization', '')})"
+        for entry in sign_ins
+    ]
+    for line in [*lines, "", "Ctrl-C stops everything; the next start finds these data again, --fresh begins anew."]:
+        supervisor.say(line)
+
+
+def forget() -> None:
+    """Remove the note if it is about us: nothing answers there any more."""
+    with contextlib.suppress(OSError, ValueError):
+        if json.loads(datafolder.NOTE.read_text(encoding="utf-8"))["pids"]["supervisor"] == os.getpid():
+            datafolder.NOTE.unlink()
