@@ -1,0 +1,96 @@
+/* Forms: sent once, errors found at once, a password that can be looked at, a preview that follows the typing. */
+
+const GIVE_BACK_MS = 15000;
+const ERROR_TITLE = "Error: ";
+
+function submitButtons(form) {
+  return [...form.elements].filter((element) => element.matches("button:not([type]), button[type=submit], input[type=submit]"));
+}
+
+function hold(form, submitter) {
+  submitter?.setAttribute("aria-busy", "true");
+  for (const button of submitButtons(form)) button.disabled = true;
+}
+
+function giveBack(form) {
+  if (!("sent" in form.dataset)) return;
+  delete form.dataset.sent;
+  for (const button of submitButtons(form)) {
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+  }
+}
+
+/** Plain forms go out once; forms with hx-post are guarded by their own hx-disabled-elt. */
+function sendOnce(event) {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
+  if ("sent" in form.dataset) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "";
+  // After this tick: a disabled button would not be part of what is sent.
+  setTimeout(() => hold(form, event.submitter));
+  setTimeout(() => giveBack(form), GIVE_BACK_MS);
+}
+
+/** Put the focus on the summary of errors, in a new fragment or on a page that came with one. */
+function showErrors(root) {
+  const summary = root.querySelector(".error-summary:not([data-specimen])");
+  const title = document.title.replace(ERROR_TITLE, "");
+  if (summary) summary.focus();
+  if (summary || root.querySelector("form")) document.title = summary ? ERROR_TITLE + title : title;
+}
+
+function reveal(button) {
+  const field = document.getElementById(button.dataset.reveal);
+  const shown = field.type === "password";
+  field.type = shown ? "text" : "password";
+  button.setAttribute("aria-pressed", String(shown));
+}
+
+/** Write what is typed into the preview beside the form: <input data-mirror="id">, empty text from data-empty. */
+function mirror(field) {
+  const target = document.getElementById(field.dataset.mirror);
+  if (!target) return;
+  const text = field.tagName === "SELECT" ? field.selectedOptions[0]?.dataset.short ?? field.value : field.value.trim();
+  target.textContent = text || target.dataset.empty || "";
+  target.classList.toggle("faint", !text);
+}
+
+function mirrorAll(root) {
+  for (const field of root.querySelectorAll("[data-mirror]")) {
+    if (field.type !== "radio" || field.checked) mirror(field);
+  }
+}
+
+/** Preselect the browser's time zone where none was chosen yet. */
+function chooseOwnZone(root) {
+  const select = root.querySelector("select[data-own-zone]");
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (select && [...select.options].some((option) => option.value === zone)) select.value = zone;
+}
+
+export function watchForms() {
+  document.addEventListener("submit", sendOnce);
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) document.querySelectorAll("form[data-sent]").forEach(giveBack);
+  });
+
+  showErrors(document);
+  mirrorAll(document);
+  chooseOwnZone(document);
+  document.addEventListener("htmx:load", (event) => {
+    showErrors(event.target.parentElement ?? document);
+    mirrorAll(event.target);
+  });
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-reveal]");
+    if (button) reveal(button);
+  });
+  document.addEventListener("input", (event) => {
+    if (event.target.matches("[data-mirror]")) mirror(event.target);
+  });
+}
