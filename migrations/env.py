@@ -22,7 +22,9 @@ def run() -> None:
         connection.execute(text("SET lock_timeout = '4s'"))
         connection.execute(text("SET statement_timeout = '30s'"))
         connection.commit()
-        context.configure(connection=connection, target_metadata=Base.metadata, transaction_per_migration=True, compare_type=True)
+        context.configure(
+            connection=connection, target_metadata=Base.metadata, transaction_per_migration=True, compare_type=True
+        )
         with context.begin_transaction():
             context.run_migrations()
     engine.dispose()

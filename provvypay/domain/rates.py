@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -34,7 +34,7 @@ class RateTable:
         """Return the rate of a pair, or None."""
         return self._rates.get((asset, currency))
 
-    def __iter__(self) -> Iterable[Rate]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Rate]:
         return iter(self._rates.values())
 
     def __len__(self) -> int:

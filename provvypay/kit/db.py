@@ -106,7 +106,9 @@ def on_commit(session: Session, callback: Callable[[], None]) -> None:
     session.info["on_commit"].append(callback)
 
 
-def in_transaction(work: Callable[[Session], Result], organization_id: uuid.UUID | None = None, *, tries: int = 3) -> Result:
+def in_transaction(
+    work: Callable[[Session], Result], organization_id: uuid.UUID | None = None, *, tries: int = 3
+) -> Result:
     """Run `work` in a transaction of its own, again after a deadlock or a serialization failure.
 
     :raises DBAPIError: the last failure, when all tries met one

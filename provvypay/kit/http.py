@@ -57,16 +57,29 @@ class HttpClient:
             try:
                 answer = self._pool().get(path, params=dict(params))
             except httpx.HTTPError as error:
-                log.warning("vendor.unreachable", base=self.base_url, path=path, error=type(error).__name__, attempt=attempt)
+                log.warning(
+                    "vendor.unreachable", base=self.base_url, path=path, error=type(error).__name__, attempt=attempt
+                )
                 continue
             if answer.status_code >= 500:
-                log.warning("vendor.failed", base=self.base_url, path=path, http_status=answer.status_code, attempt=attempt)
+                log.warning(
+                    "vendor.failed", base=self.base_url, path=path, http_status=answer.status_code, attempt=attempt
+                )
                 continue
-            log.debug("vendor.answered", path=path, http_status=answer.status_code, seconds=round(time.monotonic() - started, 3))
-            return HttpAnswer(answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, answer.text)
+            log.debug(
+                "vendor.answered",
+                path=path,
+                http_status=answer.status_code,
+                seconds=round(time.monotonic() - started, 3),
+            )
+            return HttpAnswer(
+                answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, answer.text
+            )
         raise HttpFailed(f"GET {self.base_url}{path}")
 
     def _pool(self) -> httpx.Client:
         if self._client is None:
-            self._client = httpx.Client(base_url=self.base_url, headers=dict(self.headers), timeout=TIMEOUT, follow_redirects=False)
+            self._client = httpx.Client(
+                base_url=self.base_url, headers=dict(self.headers), timeout=TIMEOUT, follow_redirects=False
+            )
         return self._client

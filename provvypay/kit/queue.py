@@ -57,4 +57,6 @@ def client(*, socket_timeout: float = 0.5) -> redis.Redis:
     """Return a Redis client for RQ that fails fast; a worker passes a longer time-out for its blocking reads."""
     if _url is None:
         raise RuntimeError("queue.configure() was not called")
-    return redis.Redis.from_url(_url, socket_connect_timeout=0.25, socket_timeout=socket_timeout, retry=Retry(NoBackoff(), 0))
+    return redis.Redis.from_url(
+        _url, socket_connect_timeout=0.25, socket_timeout=socket_timeout, retry=Retry(NoBackoff(), 0)
+    )

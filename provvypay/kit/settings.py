@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import urlsplit
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -107,7 +106,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         redis_url=reader.url("REDIS_URL", schemes=("redis", "rediss", "unix")),
         secret_key=reader.text("SECRET_KEY", least=32),
         public_base_url=reader.base("PUBLIC_BASE_URL"),
-        stripe_secret_key=reader.optional("STRIPE_SECRET_KEY", pattern=r"(sk|rk)_(test|live)_\w+", like="sk_test_… or sk_live_…"),
+        stripe_secret_key=reader.optional(
+            "STRIPE_SECRET_KEY", pattern=r"(sk|rk)_(test|live)_\w+", like="sk_test_… or sk_live_…"
+        ),
         stripe_webhook_secret=reader.optional("STRIPE_WEBHOOK_SECRET", pattern=r"whsec_\S{8,}", like="whsec_…"),
         stripe_api_base=reader.base("STRIPE_API_BASE", default="https://api.stripe.com"),
         stripe_checkout_origin=reader.base("STRIPE_CHECKOUT_ORIGIN", default="https://checkout.stripe.com"),
@@ -135,7 +136,9 @@ def _check_together(settings: Settings, reader: _Reader, *, sandbox_allowed: boo
     if settings.failpoints and settings.environment != "test":
         reader.refuse("PROVVYPAY_FAILPOINTS", "fail-points are for PROVVYPAY_ENV=test only")
     if settings.stripe_secret_key and not settings.stripe_webhook_secret:
-        reader.refuse("STRIPE_WEBHOOK_SECRET", "is needed beside STRIPE_SECRET_KEY, or payments would be confirmed late")
+        reader.refuse(
+            "STRIPE_WEBHOOK_SECRET", "is needed beside STRIPE_SECRET_KEY, or payments would be confirmed late"
+        )
     if settings.environment != "production":
         return
     if not settings.public_base_url.startswith("https://") and not sandbox_allowed:
@@ -217,7 +220,21 @@ class _Reader:
         return value
 
 
-@lru_cache(maxsize=1)
+_current: Settings | None = None
+
+
+def use(chosen: Settings) -> None:
+    """Make these the settings of the process (the app factory, the worker and tests read them first)."""
+    global _current  # noqa: PLW0603 - one process, one set of settings
+    _current = chosen
+
+
 def settings() -> Settings:
-    """Return the settings of this process, read on first use."""
-    return load(os.environ)
+    """Return the settings of this process, read from the environment on first use.
+
+    :raises SettingsError: when the environment cannot be used
+    """
+    if _current is None:
+        use(load(os.environ))
+    assert _current is not None  # noqa: S101 - use() has just set it
+    return _current

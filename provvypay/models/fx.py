@@ -19,7 +19,11 @@ class FxRate(Base):
     """The last good rate of a pair: what the pages fall back to when Redis lost its cache."""
 
     __tablename__ = "fx_rates"
-    __table_args__ = (one_of("asset", tuple(ASSETS)), CheckConstraint("rate > 0", name="rate_positive"), currency_shape())
+    __table_args__ = (
+        one_of("asset", tuple(ASSETS)),
+        CheckConstraint("rate > 0", name="rate_positive"),
+        currency_shape(),
+    )
 
     asset: Mapped[str] = mapped_column(primary_key=True)
     currency: Mapped[CurrencyCode] = mapped_column(primary_key=True)
@@ -51,7 +55,13 @@ class FxSnapshot(Base):
         CheckConstraint("rate > 0", name="rate_positive"),
         currency_shape(),
         Index("uq_fx_snapshots_creation", "link_id", "asset", unique=True, postgresql_where=text("kind = 'CREATION'")),
-        Index("uq_fx_snapshots_settlement", "settlement_id", "asset", unique=True, postgresql_where=text("kind = 'SETTLEMENT'")),
+        Index(
+            "uq_fx_snapshots_settlement",
+            "settlement_id",
+            "asset",
+            unique=True,
+            postgresql_where=text("kind = 'SETTLEMENT'"),
+        ),
         Index("ix_fx_snapshots_unavailable", "created_at", postgresql_where=text("state = 'UNAVAILABLE'")),
     )
 

@@ -5,13 +5,32 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Integer, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import base as postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
 from provvypay.domain.assets import ASSETS
-from provvypay.models.base import MOST_MINOR, Base, CurrencyCode, Id, Minor, Moment, OrganizationId, currency_shape, one_of
+from provvypay.models.base import (
+    MOST_MINOR,
+    Base,
+    CurrencyCode,
+    Id,
+    Minor,
+    Moment,
+    OrganizationId,
+    currency_shape,
+    one_of,
+)
 
 
 class TransactionId(UserDefinedType[str]):

@@ -39,7 +39,9 @@ class MerchantSettings(Base):
         CheckConstraint("late_grace_seconds IS NULL OR late_grace_seconds BETWEEN 60 AND 2592000", name="late_grace"),
     )
 
-    organization_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("organizations.id", ondelete="RESTRICT"), primary_key=True)
+    organization_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("organizations.id", ondelete="RESTRICT"), primary_key=True
+    )
     legal_name: Mapped[str] = mapped_column(server_default=text("''"))
     legal_id: Mapped[str] = mapped_column(server_default=text("''"))
     """company or tax number as it shall stand on receipts"""
@@ -65,6 +67,8 @@ class Membership(Base):
     organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organizations.id", ondelete="RESTRICT"), primary_key=True
     )
-    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"), primary_key=True, index=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("users.id", ondelete="RESTRICT"), primary_key=True, index=True
+    )
     role: Mapped[str]
     created_at: Mapped[Moment]

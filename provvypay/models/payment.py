@@ -11,7 +11,17 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from provvypay.domain.assets import ASSETS
 from provvypay.domain.statuses import ExceptionKind, PaymentOutcome, Provider, SessionState
-from provvypay.models.base import MOST_MINOR, Base, CurrencyCode, Id, Minor, Moment, OrganizationId, currency_shape, one_of
+from provvypay.models.base import (
+    MOST_MINOR,
+    Base,
+    CurrencyCode,
+    Id,
+    Minor,
+    Moment,
+    OrganizationId,
+    currency_shape,
+    one_of,
+)
 
 
 class PaymentAttempt(Base):
@@ -64,7 +74,11 @@ class CheckoutSession(Base):
         CheckConstraint(f"amount_minor BETWEEN 1 AND {MOST_MINOR}", name="amount_minor"),
         currency_shape(),
         Index("uq_checkout_sessions_one_open", "link_id", unique=True, postgresql_where=text("state = 'OPEN'")),
-        Index("ix_checkout_sessions_by_intent", "payment_intent_id", postgresql_where=text("payment_intent_id IS NOT NULL")),
+        Index(
+            "ix_checkout_sessions_by_intent",
+            "payment_intent_id",
+            postgresql_where=text("payment_intent_id IS NOT NULL"),
+        ),
         Index("ix_checkout_sessions_due", "next_check_at", postgresql_where=text("next_check_at IS NOT NULL")),
     )
 
@@ -102,7 +116,9 @@ class Payment(Base):
         UniqueConstraint("organization_id", "id"),
         UniqueConstraint("organization_id", "id", "currency"),
         ForeignKeyConstraint(["organization_id", "link_id"], ["payment_links.organization_id", "payment_links.id"]),
-        ForeignKeyConstraint(["organization_id", "attempt_id"], ["payment_attempts.organization_id", "payment_attempts.id"]),
+        ForeignKeyConstraint(
+            ["organization_id", "attempt_id"], ["payment_attempts.organization_id", "payment_attempts.id"]
+        ),
         one_of("provider", Provider),
         one_of("outcome", PaymentOutcome),
         CheckConstraint("provider_reference <> ''", name="reference"),
@@ -176,7 +192,8 @@ class SettlementPart(Base):
             ["settlements.organization_id", "settlements.id", "settlements.currency"],
         ),
         ForeignKeyConstraint(
-            ["organization_id", "payment_id", "currency"], ["payments.organization_id", "payments.id", "payments.currency"]
+            ["organization_id", "payment_id", "currency"],
+            ["payments.organization_id", "payments.id", "payments.currency"],
         ),
         CheckConstraint(f"amount_minor BETWEEN 1 AND {MOST_MINOR}", name="amount_minor"),
     )
@@ -200,7 +217,12 @@ class PaymentException(Base):
         one_of("kind", ExceptionKind),
         one_of("state", ("OPEN", "RESOLVED")),
         CheckConstraint("(state = 'RESOLVED') = (resolved_at IS NOT NULL)", name="resolved"),
-        Index("ix_payment_exceptions_open", "organization_id", text("created_at DESC"), postgresql_where=text("state = 'OPEN'")),
+        Index(
+            "ix_payment_exceptions_open",
+            "organization_id",
+            text("created_at DESC"),
+            postgresql_where=text("state = 'OPEN'"),
+        ),
     )
 
     id: Mapped[Id]

@@ -5,12 +5,31 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, ForeignKeyConstraint, Index, Integer, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from provvypay.domain.short_codes import PATTERN
 from provvypay.domain.statuses import LinkStatus
-from provvypay.models.base import MOST_MINOR, Base, CurrencyCode, Id, Minor, Moment, OrganizationId, currency_shape, one_of
+from provvypay.models.base import (
+    MOST_MINOR,
+    Base,
+    CurrencyCode,
+    Id,
+    Minor,
+    Moment,
+    OrganizationId,
+    currency_shape,
+    one_of,
+)
 
 
 class PaymentLink(Base):
@@ -28,10 +47,12 @@ class PaymentLink(Base):
         CheckConstraint("length(reference) <= 255", name="reference_length"),
         currency_shape(),
         Index("ix_payment_links_newest", "organization_id", text("created_at DESC"), text("id DESC")),
+        Index("ix_payment_links_by_status", "organization_id", "status", text("created_at DESC"), text("id DESC")),
         Index(
-            "ix_payment_links_by_status", "organization_id", "status", text("created_at DESC"), text("id DESC")
+            "ix_payment_links_expiring",
+            "expires_at",
+            postgresql_where=text("status = 'OPEN' AND expires_at IS NOT NULL"),
         ),
-        Index("ix_payment_links_expiring", "expires_at", postgresql_where=text("status = 'OPEN' AND expires_at IS NOT NULL")),
     )
 
     id: Mapped[Id]

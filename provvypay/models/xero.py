@@ -18,7 +18,12 @@ class XeroConnection(Base):
     __table_args__ = (
         UniqueConstraint("organization_id", "id"),
         one_of("state", ("CONNECTED", "NEEDS_RECONNECT", "DISCONNECTED")),
-        Index("uq_xero_connections_one_live", "organization_id", unique=True, postgresql_where=text("state <> 'DISCONNECTED'")),
+        Index(
+            "uq_xero_connections_one_live",
+            "organization_id",
+            unique=True,
+            postgresql_where=text("state <> 'DISCONNECTED'"),
+        ),
     )
 
     id: Mapped[Id]

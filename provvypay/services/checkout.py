@@ -70,6 +70,11 @@ def prepare(session: Session, link_id: uuid.UUID, merchant_name: str, *, now: dt
             f"session {current.id} is ending",
             public_message="The last card page has just ended. Wait a few seconds, then try again.",
         )
+    if _on_its_way(session, link_id):
+        raise Gone(
+            f"link {link_id} has a payment on its way",
+            public_message="A card payment for this link is on its way already. This page shows it as soon as it arrives.",
+        )
     attempt = session.scalar(
         select(PaymentAttempt)
         .where(PaymentAttempt.link_id == link_id, PaymentAttempt.method == "CARD", PaymentAttempt.state == "STARTED")
@@ -79,6 +84,21 @@ def prepare(session: Session, link_id: uuid.UUID, merchant_name: str, *, now: dt
     if attempt is None or attempt.expires_at < now + dt.timedelta(minutes=30):
         attempt = _new_attempt(session, link, now)
     return _order(link, attempt, merchant_name)
+
+
+def _on_its_way(session: Session, link_id: uuid.UUID) -> bool:
+    """Say whether a session is complete but not yet paid: a delayed method, whose money comes or fails later."""
+    return bool(
+        session.scalar(
+            select(func.count())
+            .select_from(CheckoutSession)
+            .where(
+                CheckoutSession.link_id == link_id,
+                CheckoutSession.state == SessionState.COMPLETE,
+                CheckoutSession.payment_status == "unpaid",
+            )
+        )
+    )
 
 
 def resume(session: Session, attempt_id: uuid.UUID, merchant_name: str) -> CardOrder | None:
@@ -175,7 +195,9 @@ def record_session(
 def refuse_attempt(session: Session, order: CardOrder) -> None:
     """Mark an attempt Stripe refused: the next click starts afresh with another key."""
     session.execute(
-        update(PaymentAttempt).where(PaymentAttempt.id == order.attempt_id, PaymentAttempt.state == "STARTED").values(state="FAILED")
+        update(PaymentAttempt)
+        .where(PaymentAttempt.id == order.attempt_id, PaymentAttempt.state == "STARTED")
+        .values(state="FAILED")
     )
 
 
@@ -190,7 +212,8 @@ def find(session: Session, provider_session_id: str) -> tuple[uuid.UUID, uuid.UU
 def find_by_intent(session: Session, payment_intent_id: str) -> str | None:
     """Return the Stripe session id of a payment intent we know, across organizations."""
     row = session.execute(
-        text("SELECT provider_session_id FROM lookup_checkout_session_by_intent(:id) LIMIT 1"), {"id": payment_intent_id}
+        text("SELECT provider_session_id FROM lookup_checkout_session_by_intent(:id) LIMIT 1"),
+        {"id": payment_intent_id},
     ).one_or_none()
     return row.provider_session_id if row else None
 
@@ -251,10 +274,17 @@ def observe(
     )
     if target is SessionState.EXPIRED and row.state == SessionState.OPEN:
         timeline.add(
-            session, row.organization_id, row.link_id, "checkout.expired", dedupe=str(row.id), occurred_at=min(now, row.expires_at)
+            session,
+            row.organization_id,
+            row.link_id,
+            "checkout.expired",
+            dedupe=str(row.id),
+            occurred_at=min(now, row.expires_at),
         )
     if target is SessionState.COMPLETE and payment_status == "unpaid":
-        timeline.add(session, row.organization_id, row.link_id, "payment.processing", dedupe=str(row.id), occurred_at=now)
+        timeline.add(
+            session, row.organization_id, row.link_id, "payment.processing", dedupe=str(row.id), occurred_at=now
+        )
 
 
 def _next_check(

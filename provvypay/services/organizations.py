@@ -13,7 +13,7 @@ from provvypay.domain.currencies import CURRENCIES
 from provvypay.domain.roles import Role
 from provvypay.errors import Conflict, Invalid, NotFound
 from provvypay.kit.clock import now
-from provvypay.models.organization import MerchantSettings, Membership, Organization
+from provvypay.models.organization import Membership, MerchantSettings, Organization
 from provvypay.services import audit
 from provvypay.services.ledger import chart
 
@@ -30,7 +30,14 @@ class MembershipView:
 
 
 def create(
-    session: Session, organization_id: uuid.UUID, *, name: str, currency: str, time_zone: str, owner_id: uuid.UUID, actor: audit.Actor
+    session: Session,
+    organization_id: uuid.UUID,
+    *,
+    name: str,
+    currency: str,
+    time_zone: str,
+    owner_id: uuid.UUID,
+    actor: audit.Actor,
 ) -> None:
     """Make an organization with its chart of accounts, its settings and one owner.
 
@@ -51,15 +58,28 @@ def create(
     session.execute(insert(Membership).values(organization_id=organization_id, user_id=owner_id, role=Role.OWNER))
     chart.create(session, organization_id)
     audit.record(
-        session, "organization.created", actor, organization_id=organization_id, subject_type="organization", subject_id=str(organization_id)
+        session,
+        "organization.created",
+        actor,
+        organization_id=organization_id,
+        subject_type="organization",
+        subject_id=str(organization_id),
     )
 
 
-def add_member(session: Session, organization_id: uuid.UUID, user_id: uuid.UUID, role: Role, *, actor: audit.Actor) -> None:
+def add_member(
+    session: Session, organization_id: uuid.UUID, user_id: uuid.UUID, role: Role, *, actor: audit.Actor
+) -> None:
     """Give a person a role in the transaction's organization."""
     session.execute(insert(Membership).values(organization_id=organization_id, user_id=user_id, role=role))
     audit.record(
-        session, "member.added", actor, organization_id=organization_id, subject_type="user", subject_id=str(user_id), role=role
+        session,
+        "member.added",
+        actor,
+        organization_id=organization_id,
+        subject_type="user",
+        subject_id=str(user_id),
+        role=role,
     )
 
 
@@ -129,5 +149,10 @@ def update_profile(
         .values(legal_name=legal_name, legal_id=legal_id, support_email=support_email, updated_at=now())
     )
     audit.record(
-        session, "organization.changed", actor, organization_id=organization_id, subject_type="organization", subject_id=str(organization_id)
+        session,
+        "organization.changed",
+        actor,
+        organization_id=organization_id,
+        subject_type="organization",
+        subject_id=str(organization_id),
     )

@@ -6,7 +6,8 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from provvypay.domain.rates import RateTable
@@ -46,15 +47,17 @@ def create(
     actor: audit.Actor,
     now: dt.datetime,
     open_now: bool = True,
+    link_id: uuid.UUID | None = None,
 ) -> PaymentLink:
     """Make a link, as OPEN or DRAFT, with its CREATION snapshots.
 
+    :param link_id: chosen by the caller, so that the same form sent twice makes one link; the second call returns it
     :param rates: read before the transaction; may be empty, creation never fails for want of rates
     :raises Invalid: for an expiry in the past or too far away
     """
     _check_expiry(details.expires_at, now)
     link = PaymentLink(
-        id=uuid7(),
+        id=link_id or uuid7(),
         organization_id=organization_id,
         short_code=_free_code(session),
         amount_minor=details.amount_minor,
@@ -64,16 +67,24 @@ def create(
         expires_at=details.expires_at,
         created_by=actor.id,
     )
-    session.execute(
-        insert(PaymentLink).values(
-            {
-                column: getattr(link, column)
-                for column in (
-                    "id", "organization_id", "short_code", "amount_minor", "currency", "description", "reference", "expires_at", "created_by",
-                )
-            }
-        )
-    )  # fmt: skip
+    columns = (
+        "id",
+        "organization_id",
+        "short_code",
+        "amount_minor",
+        "currency",
+        "description",
+        "reference",
+        "expires_at",
+        "created_by",
+    )
+    inserted = session.execute(
+        insert(PaymentLink)
+        .values({name: getattr(link, name) for name in columns})
+        .on_conflict_do_nothing(index_elements=["id"])
+    )
+    if not inserted.rowcount:  # type: ignore[attr-defined]
+        return get(session, link.id)
     target, event = (LinkStatus.OPEN, steps.OPENED) if open_now else (LinkStatus.DRAFT, steps.DRAFTED)
     advance(session, organization_id, link.id, LinkStatus.NEW, target, event, actor=actor, at=now)
     snapshots.record_creation(session, organization_id, link.id, details.currency, rates, now=now)
@@ -89,7 +100,9 @@ def get(session: Session, link_id: uuid.UUID) -> PaymentLink:
 
     :raises NotFound: for an unknown id and for one of another organization alike
     """
-    link = session.scalar(select(PaymentLink).where(PaymentLink.id == link_id).execution_options(populate_existing=True))
+    link = session.scalar(
+        select(PaymentLink).where(PaymentLink.id == link_id).execution_options(populate_existing=True)
+    )
     if link is None:
         raise NotFound(f"link {link_id}")
     return link
@@ -113,8 +126,16 @@ def lock(session: Session, link_id: uuid.UUID) -> PaymentLink:
 
 def find_by_code(session: Session, short_code: str) -> tuple[uuid.UUID, uuid.UUID] | None:
     """Return (organization, link) of a short code, across organizations; None when there is none."""
-    row = session.execute(text("SELECT organization_id, link_id FROM lookup_link(:code)"), {"code": short_code}).one_or_none()
+    row = session.execute(
+        text("SELECT organization_id, link_id FROM lookup_link(:code)"), {"code": short_code}
+    ).one_or_none()
     return (row.organization_id, row.link_id) if row else None
+
+
+def due_expiries(session: Session, *, most: int) -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """Return (organization, link) of open links whose time has passed, across organizations."""
+    rows = session.execute(text("SELECT organization_id, link_id FROM due_expiries(:most)"), {"most": most})
+    return [(row.organization_id, row.link_id) for row in rows]
 
 
 def advance(
@@ -160,7 +181,14 @@ def activate(session: Session, link_id: uuid.UUID, *, actor: audit.Actor, now: d
     if link.status == LinkStatus.DRAFT:
         _check_expiry(link.expires_at, now)
     advance(
-        session, link.organization_id, link.id, LinkStatus(link.status), LinkStatus.OPEN, steps.OPENED, actor=actor, at=now
+        session,
+        link.organization_id,
+        link.id,
+        LinkStatus(link.status),
+        LinkStatus.OPEN,
+        steps.OPENED,
+        actor=actor,
+        at=now,
     )
     _record(session, "link.activated", link, actor)
     return get(session, link_id)
@@ -200,7 +228,14 @@ def expire(session: Session, link_id: uuid.UUID, *, now: dt.datetime) -> bool:
     if waiting:
         return False
     advance(
-        session, link.organization_id, link.id, LinkStatus.OPEN, LinkStatus.EXPIRED, steps.EXPIRED, actor=audit.SYSTEM, at=link.expires_at
+        session,
+        link.organization_id,
+        link.id,
+        LinkStatus.OPEN,
+        LinkStatus.EXPIRED,
+        steps.EXPIRED,
+        actor=audit.SYSTEM,
+        at=link.expires_at,
     )
     outbox.add(session, link.organization_id, "link.closed", dedupe=f"{link.id}:expired", link_id=str(link.id))
     return True
@@ -256,5 +291,10 @@ def _free_code(session: Session) -> str:
 
 def _record(session: Session, action: str, link: PaymentLink, actor: audit.Actor) -> None:
     audit.record(
-        session, action, actor, organization_id=link.organization_id, subject_type="payment_link", subject_id=str(link.id)
+        session,
+        action,
+        actor,
+        organization_id=link.organization_id,
+        subject_type="payment_link",
+        subject_id=str(link.id),
     )

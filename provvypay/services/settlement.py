@@ -208,7 +208,9 @@ def _known(session: Session, arrived: IncomingPayment) -> SettleResult:
         _KNOWN, {"provider": arrived.provider, "reference": arrived.provider_reference}
     ).one_or_none()
     if known is None:
-        raise Conflict(f"{arrived.provider} {arrived.provider_reference} belongs to another organization", code="foreign_payment")
+        raise Conflict(
+            f"{arrived.provider} {arrived.provider_reference} belongs to another organization", code="foreign_payment"
+        )
     return SettleResult(known.id, PaymentOutcome(known.outcome), is_new=False)
 
 
@@ -225,7 +227,12 @@ def _write_settlement(
     steps.check_step(source, LinkStatus.PAID, event)
     settlement_id = uuid7()
     kept = snapshots.rows(
-        rates, kind="SETTLEMENT", link_id=arrived.link_id, currency=arrived.currency, now=now, settlement_id=settlement_id
+        rates,
+        kind="SETTLEMENT",
+        link_id=arrived.link_id,
+        currency=arrived.currency,
+        now=now,
+        settlement_id=settlement_id,
     )
     session.execute(
         _SETTLED,

@@ -69,7 +69,13 @@ def rehash(session: Session, user_id: uuid.UUID, password_hash: str) -> None:
 
 
 def open_session(
-    session: Session, user_id: uuid.UUID, organization_id: uuid.UUID | None, *, now: dt.datetime, user_agent: str, ip: str | None
+    session: Session,
+    user_id: uuid.UUID,
+    organization_id: uuid.UUID | None,
+    *,
+    now: dt.datetime,
+    user_agent: str,
+    ip: str | None,
 ) -> str:
     """Start a session and return its token, which is stored nowhere; the 51st ends the oldest."""
     token = secret_token()
@@ -123,7 +129,9 @@ def who(session: Session, token: str, *, now: dt.datetime) -> SignedIn | None:
 def end_session(session: Session, token: str, *, now: dt.datetime) -> None:
     """End a session for good: a copied cookie is worth nothing from now on."""
     session.execute(
-        update(UserSession).where(UserSession.token_hash == token_hash(token), UserSession.revoked_at.is_(None)).values(revoked_at=now)
+        update(UserSession)
+        .where(UserSession.token_hash == token_hash(token), UserSession.revoked_at.is_(None))
+        .values(revoked_at=now)
     )
 
 

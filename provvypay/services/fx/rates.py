@@ -15,7 +15,8 @@ from provvypay.models.fx import FxRate
 def load(session: Session) -> RateTable:
     """Return the last good rate of every pair."""
     return RateTable(
-        Rate(row.asset, row.currency, row.rate, row.source, row.as_of, row.fetched_at) for row in session.scalars(select(FxRate))
+        Rate(row.asset, row.currency, row.rate, row.source, row.as_of, row.fetched_at)
+        for row in session.scalars(select(FxRate))
     )
 
 

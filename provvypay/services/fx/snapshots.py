@@ -52,7 +52,13 @@ def rows(
 
 
 def record_creation(
-    session: Session, organization_id: uuid.UUID, link_id: uuid.UUID, currency: str, rates: RateTable, *, now: dt.datetime
+    session: Session,
+    organization_id: uuid.UUID,
+    link_id: uuid.UUID,
+    currency: str,
+    rates: RateTable,
+    *,
+    now: dt.datetime,
 ) -> None:
     """Write the CREATION snapshots of a new link. Never fails because a rate source is down."""
     session.execute(

@@ -1,0 +1,85 @@
+"""The command line: `provvypay release | clock | check-books | seed | demo | test | …`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+import click
+
+from provvypay.kit import process
+from provvypay.kit.settings import Settings, SettingsError, settings
+from provvypay.launcher import commands as launcher_commands
+
+
+@click.group()
+def cli() -> None:
+    """Provvypay: payment links, settled once, booked twice."""
+
+
+launcher_commands.register(cli)
+
+
+def _settings() -> Settings:
+    try:
+        return settings()
+    except SettingsError as error:
+        click.echo(f"provvypay cannot start. Set these in the environment (see .env.example):\n{error}", err=True)
+        sys.exit(2)
+
+
+@cli.command()
+def release() -> None:
+    """Bring the database up to date; runs before a new version starts."""
+    from provvypay.launcher.migrate import upgrade
+
+    upgrade(_settings().database_owner_url)
+    click.echo("The database is up to date.")
+
+
+@cli.command()
+def clock() -> None:
+    """Start what repeats, until told to stop. Two clocks do no harm."""
+    from provvypay.jobs import clock as the_clock
+
+    chosen = _settings()
+    process.start(chosen, role="clock")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    the_clock.run(chosen, stop)
+
+
+@cli.command("check-books")
+def check_books() -> None:
+    """Verify every invariant on the live database; exits with 1 and names the rows when one is broken."""
+    from provvypay.services.check_books.run import check_all
+
+    breaches = check_all(_settings().database_owner_url)
+    for breach in breaches:
+        click.echo(str(breach))
+    click.echo(f"{len(breaches)} breaches." if breaches else "The books are clean.")
+    sys.exit(1 if breaches else 0)
+
+
+@cli.command()
+def seed() -> None:
+    """Make the demo's data by driving the product itself; running it again changes nothing."""
+    from provvypay.launcher.seed import seed_demo
+
+    chosen = _settings()
+    if chosen.environment != "development":
+        click.echo("Demo data belong in PROVVYPAY_ENV=development only.", err=True)
+        sys.exit(2)
+    process.start(chosen, role="web")
+    seed_demo(chosen, say=click.echo)
+
+
+def main() -> None:
+    """Run the command line."""
+    cli(prog_name="provvypay")
+
+
+if __name__ == "__main__":
+    main()

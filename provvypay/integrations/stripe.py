@@ -1,0 +1,338 @@
+"""Stripe: Checkout Sessions, payment intents and signed events, in our words.
+
+Reference: docs.stripe.com/api, API version 2026-10-28.endive, read November 2026. Limits: 100 calls a second live, 25 in
+test mode, 25 on one endpoint. What the vendor's answers mean for us:
+
+=======================  =================================================================================
+429, 409, 5xx, no answer  StripeUnavailable: the outcome is unknown; the same call with the same key later
+400, 401, 402, 403, 404   StripeRefused: a person must look; carries Stripe's code
+an answer we cannot read  StripeMisunderstood: an alarm, never a guess
+=======================  =================================================================================
+
+A `StripeObject` is no dict since SDK 15 (`.get()` raises): everything is turned into a dict once, here, and leaves as a
+frozen dataclass. The SDK is imported when first used, because importing it costs half a second.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import structlog
+
+from provvypay.errors import ProvvypayError, Unavailable
+from provvypay.kit import db
+from provvypay.kit.clock import from_unix
+from provvypay.kit.settings import Settings, settings
+
+log = structlog.get_logger(__name__)
+
+API_VERSION = "2026-10-28.endive"
+TOLERANCE_SECONDS = 300
+_TIMEOUT = (3.05, 20)
+_EXPAND = ["payment_intent.latest_charge.balance_transaction"]
+
+
+class StripeUnavailable(Unavailable):
+    """No answer, or "not now": the outcome is unknown and the same call may be made again."""
+
+    code = "stripe_unavailable"
+    public_message = "Our card partner does not answer at the moment. Nothing was charged; try again in a minute."
+
+
+class StripeRefused(ProvvypayError):
+    """Stripe says no, and saying it again will not help.
+
+    :ivar vendor_code: Stripe's code, such as `resource_missing`
+    """
+
+    status = 502
+    code = "stripe_refused"
+    public_message = "Our card partner did not accept this. Nothing was charged. We have been told and will look at it."
+
+    def __init__(self, vendor_code: str, detail: str) -> None:
+        super().__init__(f"{vendor_code}: {detail}")
+        self.vendor_code = vendor_code
+
+
+class StripeMisunderstood(ProvvypayError):
+    """Stripe's answer does not fit our reading of its contract."""
+
+    status = 502
+    code = "stripe_misunderstood"
+
+
+class BadSignature(ProvvypayError):
+    """The webhook is not from Stripe, not from now, or not readable."""
+
+    status = 400
+    code = "bad_signature"
+    public_message = "This request is not signed as it must be."
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequest:
+    """A Checkout Session we ask for; repeated with the same key it is the same session."""
+
+    amount: int
+    """in Stripe's digits of the currency"""
+    currency: str
+    """ISO 4217, upper case"""
+    product_name: str
+    success_url: str
+    """holds the literal {CHECKOUT_SESSION_ID}"""
+    cancel_url: str
+    client_reference_id: str
+    metadata: dict[str, str]
+    expires_at: dt.datetime
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceState:
+    """What Stripe booked for a charge, in its settlement currency."""
+
+    id: str
+    amount: int
+    fee: int
+    currency: str
+    exchange_rate: str | None
+    available_on: dt.datetime
+    created: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeState:
+    """A charge that succeeded."""
+
+    id: str
+    amount: int
+    currency: str
+    created: dt.datetime
+    balance: BalanceState | None
+    """None until the charge is captured in Stripe's books, some seconds later"""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutState:
+    """A Checkout Session as Stripe sees it now: the authority on whether a card payment happened."""
+
+    id: str
+    status: str
+    """open, complete or expired"""
+    payment_status: str
+    """unpaid, paid or no_payment_required"""
+    amount: int
+    currency: str
+    url: str | None
+    expires_at: dt.datetime
+    livemode: bool
+    payment_intent_id: str | None
+    charge: ChargeState | None
+    decline_code: str | None
+    """why the last card was refused, while the session stays open"""
+
+
+@dataclass(frozen=True, slots=True)
+class StripeEvent:
+    """A verified event: a hint that something happened."""
+
+    id: str
+    type: str
+    livemode: bool
+    account: str | None
+    payload: dict[str, Any]
+    """the event as sent, for the inbox"""
+
+
+@dataclass(frozen=True)
+class Client:
+    """Calls to one Stripe account."""
+
+    api_key: str
+    api_base: str
+    webhook_secret: str
+
+    def create_session(self, wanted: SessionRequest) -> CheckoutState:
+        """Make a session, or get the one this key made before.
+
+        :raises StripeUnavailable: outcome unknown, repeat with the same key
+        :raises StripeRefused: nothing was made
+        """
+        params = {
+            "mode": "payment",
+            "line_items": [
+                {
+                    "quantity": 1,
+                    "price_data": {
+                        "currency": wanted.currency.lower(),
+                        "unit_amount": wanted.amount,
+                        "product_data": {"name": wanted.product_name},
+                    },
+                }
+            ],
+            "success_url": wanted.success_url,
+            "cancel_url": wanted.cancel_url,
+            "client_reference_id": wanted.client_reference_id,
+            # Only the payment intent's copy reaches the charge; only the session's copy stays on the session.
+            "metadata": wanted.metadata,
+            "payment_intent_data": {"metadata": wanted.metadata},
+            "expires_at": int(wanted.expires_at.timestamp()),
+            "allowed_payment_method_types": ["card"],
+            "adaptive_pricing": {"enabled": False},
+        }
+        options = {"idempotency_key": wanted.idempotency_key}
+        return self._session(lambda sdk: sdk.v1.checkout.sessions.create(params=params, options=options))
+
+    def session(self, session_id: str) -> CheckoutState:
+        """Read a session with its payment, its charge and its fee.
+
+        :raises StripeRefused: with `resource_missing` for a session this account does not have
+        """
+        return self._session(lambda sdk: sdk.v1.checkout.sessions.retrieve(session_id, params={"expand": _EXPAND}))
+
+    def expire_session(self, session_id: str) -> CheckoutState:
+        """End an open session.
+
+        :raises StripeRefused: when it is not open any more; read it to learn how it ended
+        """
+        return self._session(lambda sdk: sdk.v1.checkout.sessions.expire(session_id))
+
+    def session_of_intent(self, payment_intent_id: str) -> str | None:
+        """Return the id of the session a payment intent belongs to, if any."""
+        found = self._call(
+            lambda sdk: sdk.v1.checkout.sessions.list(params={"payment_intent": payment_intent_id, "limit": 1})
+        )
+        return found["data"][0]["id"] if found["data"] else None
+
+    def verify(self, raw_body: bytes, signature: str, *, now: dt.datetime) -> StripeEvent:
+        """Check a webhook's signature over its raw bytes and read it.
+
+        :raises BadSignature: wrong or missing signature, older or newer than five minutes, not JSON, not an event
+        """
+        import stripe
+
+        try:
+            stripe.Webhook.construct_event(raw_body, signature, self.webhook_secret, tolerance=TOLERANCE_SECONDS)
+            _refuse_future(signature, now)
+            payload = json.loads(raw_body)
+            # PostgreSQL's jsonb takes neither NUL nor half a surrogate pair; nothing true carries them.
+            if "\x00" in json.dumps(payload, ensure_ascii=False).encode("utf-8").decode() or b"\\u0000" in raw_body:
+                raise BadSignature("the body holds a NUL character")
+            return StripeEvent(
+                id=str(payload["id"]),
+                type=str(payload["type"]),
+                livemode=bool(payload["livemode"]),
+                account=payload.get("account"),
+                payload=payload,
+            )
+        except (stripe.SignatureVerificationError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadSignature(f"{type(error).__name__}: {error}") from error
+
+    def _session(self, call: Callable[[Any], Any]) -> CheckoutState:
+        answer = self._call(call)
+        try:
+            return _read_session(answer)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise StripeMisunderstood(f"checkout session: {type(error).__name__}: {error}") from error
+
+    def _call(self, call: Callable[[Any], Any]) -> dict[str, Any]:
+        """Make one SDK call outside any transaction and return its answer as a plain dict."""
+        import stripe
+
+        db.assert_outside_transaction()
+        try:
+            answer: dict[str, Any] = call(_sdk(self.api_key, self.api_base)).to_dict()
+        except (stripe.APIConnectionError, stripe.RateLimitError) as error:
+            raise StripeUnavailable(str(error)) from error
+        except stripe.APIError as error:  # 409 and every 5xx; their code is in the body only
+            raise StripeUnavailable(f"{error.http_status}: {error}") from error
+        except stripe.StripeError as error:
+            raise StripeRefused(str(error.code or type(error).__name__), str(error)) from error
+        return answer
+
+
+@lru_cache(maxsize=4)
+def _sdk(api_key: str, api_base: str) -> Any:
+    import stripe
+
+    stripe.enable_telemetry = False
+    return stripe.StripeClient(
+        api_key,
+        stripe_version=API_VERSION,
+        base_addresses={"api": api_base},
+        # Without it the client does not retry at all; it repeats with the same key after 409, 5xx and lost answers.
+        max_network_retries=2,
+        http_client=stripe.RequestsClient(timeout=_TIMEOUT),
+    )
+
+
+def _refuse_future(signature: str, now: dt.datetime) -> None:
+    """Refuse a time stamp more than five minutes ahead: the SDK checks age only."""
+    stamps = [part.partition("=")[2] for part in signature.split(",") if part.strip().startswith("t=")]
+    if len(stamps) != 1 or int(stamps[0]) > now.timestamp() + TOLERANCE_SECONDS:
+        raise BadSignature("signed in the future")
+
+
+def _read_session(raw: dict[str, Any]) -> CheckoutState:
+    intent = raw["payment_intent"]
+    expanded = intent if isinstance(intent, dict) else None
+    failure = (expanded or {}).get("last_payment_error") or {}
+    return CheckoutState(
+        id=raw["id"],
+        status=raw["status"],
+        payment_status=raw["payment_status"],
+        amount=int(raw["amount_total"]),
+        currency=raw["currency"].upper(),
+        url=raw["url"],
+        expires_at=from_unix(raw["expires_at"]),
+        livemode=raw["livemode"],
+        payment_intent_id=expanded["id"] if expanded else intent,
+        charge=_read_charge(expanded["latest_charge"]) if expanded else None,
+        decline_code=failure.get("decline_code") or failure.get("code"),
+    )
+
+
+def _read_charge(raw: Any) -> ChargeState | None:
+    if not isinstance(raw, dict) or raw["status"] != "succeeded":
+        return None
+    balance = raw["balance_transaction"]
+    return ChargeState(
+        id=raw["id"],
+        amount=int(raw["amount"]),
+        currency=raw["currency"].upper(),
+        created=from_unix(raw["created"]),
+        balance=_read_balance(balance) if isinstance(balance, dict) else None,
+    )
+
+
+def _read_balance(raw: dict[str, Any]) -> BalanceState:
+    rate = raw["exchange_rate"]
+    return BalanceState(
+        id=raw["id"],
+        amount=int(raw["amount"]),
+        fee=int(raw["fee"]),
+        currency=raw["currency"].upper(),
+        exchange_rate=None if rate is None else str(rate),
+        available_on=from_unix(raw["available_on"]),
+        created=from_unix(raw["created"]),
+    )
+
+
+@lru_cache(maxsize=4)
+def _client(chosen: Settings) -> Client:
+    if not chosen.stripe_secret_key or not chosen.stripe_webhook_secret:
+        raise Unavailable("STRIPE_SECRET_KEY is not set", public_message="Card payments are not set up here.")
+    return Client(chosen.stripe_secret_key, chosen.stripe_api_base, chosen.stripe_webhook_secret)
+
+
+def client() -> Client:
+    """Return the platform account's client.
+
+    :raises Unavailable: while no key is set
+    """
+    return _client(settings())

@@ -1,0 +1,53 @@
+"""The clock: claims what is due in PostgreSQL and rings for a worker; when Redis does not answer, it does the work itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from provvypay.jobs import scheduled
+from provvypay.kit import queue
+from provvypay.kit.db import transaction
+from provvypay.kit.settings import Settings
+from provvypay.services import schedule
+
+log = structlog.get_logger(__name__)
+
+TICK_SECONDS = 1.0
+
+
+def prepare(settings: Settings) -> None:
+    """Make the schedule's rows equal the table in jobs/scheduled.py."""
+    with transaction() as session:
+        schedule.ensure(session, scheduled.seconds_between(settings))
+
+
+def tick() -> list[str]:
+    """Start what is due; return the names. Two clocks never start the same run."""
+    with transaction() as session:
+        due = schedule.claim_due(session, list(scheduled.JOBS))
+    for name in due:
+        rung = queue.ring(
+            "default", "provvypay.jobs.scheduled.run", name, job_id=f"{name.replace('.', '-')}-{int(time.time())}"
+        )
+        if not rung:
+            log.warning("clock.without_redis", job=name)
+            scheduled.run(name)
+    return due
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Tick until told to stop; a database that is away for a while is waited for."""
+    prepared = False
+    while not stop.is_set():
+        try:
+            if not prepared:
+                prepare(settings)
+                prepared = True
+            tick()
+        except SQLAlchemyError as error:
+            log.warning("clock.waits_for_database", error=type(error).__name__)
+        stop.wait(TICK_SECONDS)

@@ -1,0 +1,49 @@
+"""What repeats, and how often: the clock's table and the entry point its rings call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from provvypay.flows.deliver import relay_outbox
+from provvypay.flows.expire_links import expire_links
+from provvypay.flows.refresh_rates import refresh_rates
+from provvypay.flows.stripe_payment import check_sessions
+from provvypay.flows.stripe_webhook import sweep_inbox
+from provvypay.kit.db import transaction
+from provvypay.kit.settings import Settings
+from provvypay.services import schedule
+
+log = structlog.get_logger(__name__)
+
+JOBS: dict[str, Callable[[], object]] = {
+    "inbox.sweep": sweep_inbox,
+    "outbox.relay": relay_outbox,
+    "checkout.check": check_sessions,
+    "links.expire": expire_links,
+    "rates.refresh": refresh_rates,
+}
+
+
+def seconds_between(settings: Settings) -> dict[str, int]:
+    """Return how often each job runs."""
+    return {
+        "inbox.sweep": 5,
+        "outbox.relay": 5,
+        "checkout.check": min(10, settings.sweep_seconds),
+        "links.expire": settings.sweep_seconds,
+        "rates.refresh": settings.rates_seconds,
+    }
+
+
+def run(name: str) -> None:
+    """Run one job of the table and write down how it ended; a failure is the row's, the next run is the retry."""
+    error = ""
+    try:
+        JOBS[name]()
+    except Exception as failure:
+        error = f"{type(failure).__name__}: {failure}"
+        log.warning("job.failed", job=name, error=error, exc_info=True)
+    with transaction() as session:
+        schedule.finished(session, name, error)
