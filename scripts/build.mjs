@@ -92,8 +92,13 @@ function copyRest() {
 }
 
 mkdirSync(output, { recursive: true });
-await buildStyles();
-await buildScripts();
+try {
+  await buildStyles();
+  await buildScripts();
+} catch (error) {
+  if (!error.errors) console.error(error); // esbuild has said already where the mistake is
+  process.exit(1);
+}
 const htmx = createRequire(import.meta.url).resolve("htmx.org/dist/htmx.min.js");
 emit(basename(htmx), readFileSync(htmx));
 copyRest();

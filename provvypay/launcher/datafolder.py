@@ -18,7 +18,7 @@ from provvypay.launcher.trouble import CannotStartError
 
 LOCK = "lock"
 NOTE = ROOT / "var" / "demo.json"
-"""Where other programs find the running demo."""
+"""Where other programs find the running demo; each demo has one in its own folder too."""
 WINDING_DOWN_SECONDS = 40.0
 MARK = "provvypay-demo"
 """A file that says that a folder is ours, so that --fresh never empties somebody's own."""
@@ -112,3 +112,24 @@ def write_privately(path: Path, content: object) -> None:
         json.dump(content, file, indent=2)
         file.write("\n")
     spare.replace(path)
+
+
+def leave_notes(folder: Path, note: dict[str, object]) -> None:
+    """Write where everything is: into the folder, and to var/demo.json unless that is about another running demo."""
+    write_privately(folder / NOTE.name, note)
+    owner = _owner_of(NOTE)
+    if owner is None or owner == os.getpid() or not is_alive(owner):
+        write_privately(NOTE, note)
+
+
+def remove_notes(folder: Path) -> None:
+    """Remove what `leave_notes` wrote: nothing answers there any more."""
+    for path in (folder / NOTE.name, NOTE):
+        if _owner_of(path) == os.getpid():
+            path.unlink(missing_ok=True)
+
+
+def _owner_of(path: Path) -> int | None:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return int(json.loads(path.read_text(encoding="utf-8"))["pids"]["supervisor"])
+    return None

@@ -70,7 +70,7 @@ def run(demo: Demo) -> int:
                 supervisor.say("everything is stopped; the data are kept for the next start.")
                 return 0
             finally:
-                forget()
+                datafolder.remove_notes(demo.folder)
 
 
 @contextlib.contextmanager
@@ -178,7 +178,7 @@ def as_object(line: str) -> dict[str, object] | None:
 def tell(demo: Demo, supervisor: Supervisor, told: list[dict[str, object]]) -> None:
     """Print addresses and sign-ins, and write them where other programs find them."""
     sign_ins = [entry for entry in told if "email" in entry]
-    note = {
+    note: dict[str, object] = {
         "app": demo.app_url,
         "sandbox": demo.sandbox_url,
         "sign_ins": sign_ins,
@@ -186,7 +186,7 @@ def tell(demo: Demo, supervisor: Supervisor, told: list[dict[str, object]]) -> N
         "data": str(demo.folder),
         "pids": {"supervisor": os.getpid(), **supervisor.pids()},
     }
-    datafolder.write_privately(datafolder.NOTE, note)
+    datafolder.leave_notes(demo.folder, note)
     lines = ["", "Provvypay is running.", f"  the product   {demo.app_url}", f"  the sandbox   {demo.sandbox_url}", ""]
     if sign_ins:
         lines.append("Sign in as")
@@ -196,10 +196,3 @@ def tell(demo: Demo, supervisor: Supervisor, told: list[dict[str, object]]) -> N
     ]
     for line in [*lines, "", "Ctrl-C stops everything; the next start finds these data again, --fresh begins anew."]:
         supervisor.say(line)
-
-
-def forget() -> None:
-    """Remove the note if it is about us: nothing answers there any more."""
-    with contextlib.suppress(OSError, ValueError):
-        if json.loads(datafolder.NOTE.read_text(encoding="utf-8"))["pids"]["supervisor"] == os.getpid():
-            datafolder.NOTE.unlink()

@@ -35,7 +35,8 @@ ROOM_NEEDED = 300_000_000
 START_SECONDS = 60
 LAST_OWNER_SECONDS = 15
 """How long the server of a demo that was killed may take to end."""
-IN_A_HURRY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+IN_A_HURRY = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
+"""Safe against the death of any process, not against a power cut: a commit is with the system, not yet on the disk."""
 
 
 class EmbeddedPostgres:
