@@ -1,4 +1,4 @@
-"""The commands of the launcher: demo, test, build. `provvypay.cli` takes them in with `register`."""
+"""The commands of the launcher: demo, test, sandbox, build. `provvypay.cli` takes them in with `register`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Given = ParamSpec("Given")
 
 def register(group: click.Group) -> None:
     """Add the launcher's commands to the command line."""
-    for command in (demo, test, build):
+    for command in (demo, test, sandbox, build):
         group.add_command(command)
 
 
@@ -78,6 +78,14 @@ def test(arguments: tuple[str, ...]) -> None:
     become_pytest(arguments)
 
 
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def sandbox(arguments: tuple[str, ...]) -> None:
+    """Serve the vendors' stand-ins alone; `sandbox --help` shows its options."""
+    # by its own door, not by import: it shares nothing with the product
+    become([sys.executable, "-m", "provvypay.sandbox", *arguments])
+
+
 @click.command()
 @in_one_sentence
 def build() -> None:
@@ -94,7 +102,11 @@ def become_pytest(arguments: tuple[str, ...]) -> NoReturn:
         word.startswith(("-n", "--numprocesses", "--pdb", "--dist")) or word == "no:xdist" for word in arguments
     )
     spread = () if chosen else ("-n", "2")
-    sys.stdout.flush()
     os.chdir(ROOT)
-    words = [sys.executable, "-m", "pytest", "-p", "provvypay.launcher.pytest_browser", *spread, *arguments]
-    os.execv(sys.executable, words)  # noqa: S606 - no shell is wanted
+    become([sys.executable, "-m", "pytest", "-p", "provvypay.launcher.pytest_browser", *spread, *arguments])
+
+
+def become(command: list[str]) -> NoReturn:
+    """Replace this process, so that signals and the exit code are the program's own."""
+    sys.stdout.flush()
+    os.execv(command[0], command)  # noqa: S606 - no shell is wanted
