@@ -170,15 +170,20 @@ def _apply_in(session: Session, row_id: uuid.UUID, state: stripe.CheckoutState, 
         payment_status=state.payment_status,
         payment_intent_id=state.payment_intent_id,
         url=state.url,
-        decline_code=None if paid else state.decline_code,
+        decline_code=None if paid or state.decline is None else state.decline.code,
         fee_known=bool(charge and charge.balance),
         now=moment,
     )
-    if state.decline_code and not paid and state.decline_code != row.decline_code:
+    if state.decline and not paid:
         timeline.add(
-            session, row.organization_id, row.link_id, "card.declined", dedupe=f"{state.payment_intent_id}:{row.checks}",
-            occurred_at=moment, reason=state.decline_code,
-        )  # fmt: skip
+            session,
+            row.organization_id,
+            row.link_id,
+            "card.declined",
+            dedupe=f"{row.id}:{state.decline.charge_id}",
+            occurred_at=moment,
+            reason=state.decline.code,
+        )
     result = None
     if paid:
         if charge is None or state.payment_intent_id is None:

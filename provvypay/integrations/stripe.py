@@ -118,6 +118,15 @@ class ChargeState:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclineState:
+    """A charge that was refused."""
+
+    charge_id: str
+    code: str
+    """the bank's decline code, or Stripe's error code where there is none"""
+
+
+@dataclass(frozen=True, slots=True)
 class CheckoutState:
     """A Checkout Session as Stripe sees it now: the authority on whether a card payment happened."""
 
@@ -133,8 +142,8 @@ class CheckoutState:
     livemode: bool
     payment_intent_id: str | None
     charge: ChargeState | None
-    decline_code: str | None
-    """why the last card was refused, while the session stays open"""
+    decline: DeclineState | None
+    """the last card that was refused; the session stays open"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,8 +302,14 @@ def _read_session(raw: dict[str, Any]) -> CheckoutState:
         livemode=raw["livemode"],
         payment_intent_id=expanded["id"] if expanded else intent,
         charge=_read_charge(expanded["latest_charge"]) if expanded else None,
-        decline_code=failure.get("decline_code") or failure.get("code"),
+        decline=_read_decline(failure),
     )
+
+
+def _read_decline(failure: dict[str, Any]) -> DeclineState | None:
+    # A failed authentication has no charge of its own; its code is then all that tells it from the next.
+    code = failure.get("decline_code") or failure.get("code")
+    return DeclineState(str(failure.get("charge") or code), str(code)) if code else None
 
 
 def _read_charge(raw: Any) -> ChargeState | None:

@@ -159,6 +159,8 @@ def advance(
     session.execute(
         insert(LinkStatusEvent).values(
             link_id=link_id,
+            # The trigger gives the number, under the link's row lock.
+            seq=0,
             organization_id=organization_id,
             from_status=source,
             to_status=target,
