@@ -17,7 +17,6 @@ from provvypay.sandbox.stripe.state import StripeState
 
 USER_AGENT = "Stripe/1.0 (+https://stripe.com/docs/webhooks)"
 IDLE_SECONDS = 0.5
-MOST_AT_ONCE = 50
 
 
 def loop(state: StripeState) -> Callable[[], None]:
@@ -32,7 +31,7 @@ def loop(state: StripeState) -> Callable[[], None]:
                 if delivery is None or pause > 0:
                     core.changed.wait(min(pause, IDLE_SECONDS))
                     continue
-                delivery["status"] = "sending"
+                queue.mark(state, delivery, "sending")
             send(state, delivery)
 
     return deliveries
@@ -120,7 +119,7 @@ def send_again(
 def _claim(state: StripeState, event: dict[str, Any], endpoint: dict[str, Any]) -> dict[str, Any]:
     for delivery in queue.of_event(state, event["id"]):
         if delivery["endpoint"] == endpoint["id"] and delivery["status"] in ("held", "dropped", "queued"):
-            delivery["status"] = "sending"
+            queue.mark(state, delivery, "sending")
             return delivery
     return queue.add(state, event, endpoint, status="sending")
 
@@ -172,10 +171,7 @@ def drain(state: StripeState, seconds: float, *, fees: bool, retries: bool) -> t
     def idle() -> bool:
         if fees and state.core.timers.waiting("stripe.fee"):
             return False
-        return not any(
-            delivery["status"] in queue.UNFINISHED and (retries or not delivery["attempts"])
-            for delivery in state.deliveries.values()
-        )
+        return not any(retries or not delivery["attempts"] for delivery in state.unfinished.values())
 
     reached = _until(state, idle, deadline)
     with state.core.lock:

@@ -61,38 +61,47 @@ def add(
         "reported": False,
     }
     state.deliveries[delivery["id"]] = delivery
-    state.core.touch()
+    state.by_event.setdefault(event["id"], []).append(delivery)
+    mark(state, delivery, status)
     return delivery
+
+
+def mark(state: StripeState, delivery: dict[str, Any], status: str) -> None:
+    """Set a delivery's status. Hold the lock."""
+    delivery["status"] = status
+    if status in UNFINISHED and delivery["id"] in state.deliveries:
+        state.unfinished[delivery["id"]] = delivery
+    else:
+        state.unfinished.pop(delivery["id"], None)
+    state.core.touch()
 
 
 def next_due(state: StripeState) -> dict[str, Any] | None:
     """Return the queued delivery to send first, whether or not its time has come."""
-    queued = [delivery for delivery in state.deliveries.values() if delivery["status"] == "queued"]
+    queued = [delivery for delivery in state.unfinished.values() if delivery["status"] == "queued"]
     return min(queued, key=lambda delivery: delivery["due"], default=None)
 
 
 def record(state: StripeState, delivery: dict[str, Any], attempt: dict[str, Any], *, retry: bool = True) -> None:
     """Write down how one attempt went, and when the next one is. Hold the lock."""
     delivery["attempts"].append(attempt)
+    delivery["reported"] = False
     waits = state.settings.retry_schedule_seconds
     if attempt["succeeded"]:
-        delivery["status"] = "delivered"
+        mark(state, delivery, "delivered")
     elif retry and len(delivery["attempts"]) <= len(waits):
-        delivery["status"] = "queued"
         delivery["due"] = time.time() + waits[len(delivery["attempts"]) - 1]
+        mark(state, delivery, "queued")
     else:
-        delivery["status"] = "failed"
-    delivery["reported"] = False
-    state.core.touch()
+        mark(state, delivery, "failed")
 
 
 def hold(state: StripeState) -> int:
     """Keep every delivery back until it is sent or released by hand; return how many wait now."""
     state.held = True
-    waiting = [delivery for delivery in state.deliveries.values() if delivery["status"] == "queued"]
+    waiting = [delivery for delivery in state.unfinished.values() if delivery["status"] == "queued"]
     for delivery in waiting:
-        delivery["status"] = "held"
-    state.core.touch()
+        mark(state, delivery, "held")
     return len(waiting)
 
 
@@ -110,14 +119,14 @@ def requeue(state: StripeState, statuses: tuple[str, ...], event_ids: list[str] 
         if delivery["status"] in statuses and (event_ids is None or delivery["event"] in event_ids)
     ]
     for delivery in chosen:
-        delivery["status"], delivery["due"] = "queued", time.time()
-    state.core.touch()
+        delivery["due"] = time.time()
+        mark(state, delivery, "queued")
     return len(chosen)
 
 
 def of_event(state: StripeState, event_id: str) -> list[dict[str, Any]]:
     """Return every delivery of one event."""
-    return [delivery for delivery in state.deliveries.values() if delivery["event"] == event_id]
+    return state.by_event.get(event_id, [])
 
 
 def pending_webhooks(state: StripeState, event_id: str) -> int:

@@ -20,9 +20,9 @@ def build(core: Core) -> StripeState:
 
 
 def reset(state: StripeState) -> None:
-    """Forget everything but where webhooks go. Hold the lock."""
-    endpoints = dict(state.table("webhook_endpoints"))
-    notes = {name: note for name, note in state.notes.items() if name in endpoints}
+    """Forget everything but the endpoint the operator has set. Hold the lock."""
+    notes = {name: note for name, note in state.notes.items() if note.get(GIVEN)}
+    endpoints = {name: row for name, row in state.table("webhook_endpoints").items() if name in notes}
     state.clear()
     state.table("webhook_endpoints").update(endpoints)
     state.notes.update(notes)

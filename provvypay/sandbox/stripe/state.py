@@ -58,6 +58,10 @@ class StripeState:
         self.notes: dict[str, dict[str, Any]] = {}
         """What the sandbox must know of an object beyond what Stripe shows, by the object's id."""
         self.deliveries: dict[str, dict[str, Any]] = {}
+        self.by_event: dict[str, list[dict[str, Any]]] = {}
+        """Every delivery of an event, by the event's id."""
+        self.unfinished: dict[str, dict[str, Any]] = {}
+        """The deliveries that are queued or being sent, so that nobody searches through all of them."""
         self.idempotency: dict[str, dict[str, Any]] = {}
         self.held = False
         """Whether deliveries wait until they are sent or released by hand."""
@@ -103,6 +107,9 @@ class StripeState:
             delivery["due"] = float(delivery["due"])
             if delivery["status"] == "sending":
                 delivery["status"] = "queued"
+            self.by_event.setdefault(delivery["event"], []).append(delivery)
+            if delivery["status"] == "queued":
+                self.unfinished[delivery["id"]] = delivery
 
 
 def new_id(prefix: str, length: int = 24) -> str:

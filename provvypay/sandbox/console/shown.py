@@ -1,0 +1,149 @@
+"""What the console shows, as plain rows: read from the states, formatted for people. Hold the lock."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from provvypay.sandbox import fiat
+from provvypay.sandbox.coingecko import service as gecko_service
+from provvypay.sandbox.coingecko.state import COINS, GeckoState
+from provvypay.sandbox.core import Core
+from provvypay.sandbox.faults import KINDS, VENDORS
+from provvypay.sandbox.stripe import books
+from provvypay.sandbox.stripe.state import StripeState
+
+MOST_ROWS = 40
+TONES = {
+    "open": "accent",
+    "complete": "good",
+    "expired": "quiet",
+    "delivered": "good",
+    "queued": "accent",
+    "sending": "accent",
+    "held": "warn",
+    "dropped": "warn",
+    "failed": "bad",
+    "succeeded": "good",
+    "pending": "accent",
+}
+_NEXT_SESSION = {"pattern": "/v1/checkout/sessions", "method": "POST", "remaining": 1}
+PRESETS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("Deliver every event three times", {"kind": "webhook_duplicate", "times": 3}),
+    ("Shuffle events within a second", {"kind": "webhook_shuffle", "window_seconds": 1}),
+    ("Delay events by 5 s", {"kind": "webhook_delay", "seconds": 5}),
+    ("Lose every event", {"kind": "webhook_drop"}),
+    ("No fee for 60 s after a charge", {"kind": "no_fee", "seconds": 60}),
+    ("Next session: made, but answered with 500", {"kind": "error_after_commit", **_NEXT_SESSION}),
+    ("Next session: made, but the line is cut", {"kind": "drop_after_commit", **_NEXT_SESSION}),
+    ("Next Stripe call: 500", {"kind": "error", "remaining": 1}),
+    ("Stripe answers 3 s late", {"kind": "slow", "seconds": 3}),
+    ("Stripe's rate limit is reached", {"kind": "rate_limit"}),
+    ("CoinGecko's rate limit is reached", {"vendor": "coingecko", "kind": "rate_limit", "retry_after": 60}),
+    ("CoinGecko's rate limit, with status 200", {"vendor": "coingecko", "kind": "rate_limit", "status": 200}),
+    ("CoinGecko misses its key", {"vendor": "coingecko", "kind": "unauthorized", "code": 10002}),
+    ("CoinGecko is down", {"vendor": "coingecko", "kind": "error", "status": 503}),
+    ("CoinGecko answers with a page of HTML", {"vendor": "coingecko", "kind": "forbidden"}),
+)  # fmt: skip
+
+
+def everything(core: Core, stripe: StripeState, gecko: GeckoState) -> dict[str, Any]:
+    """Return all the page's variables."""
+    return {
+        "now": moment(core.clock.now()),
+        "clock": core.clock,
+        "sessions": [_session(stripe, row) for row in _latest(stripe.table("sessions"))],
+        "session_count": len(stripe.table("sessions")),
+        "endpoints": list(stripe.table("webhook_endpoints").values()),
+        "held": stripe.held,
+        "deliveries": [_delivery(row) for row in _latest(stripe.deliveries)],
+        "delivery_count": len(stripe.deliveries),
+        "coins": [_coin(gecko, coin_id) for coin_id in COINS],
+        "currencies": gecko_service.SHOWN_CURRENCIES,
+        "switches": gecko.switches,
+        "faults": core.faults.faults,
+        "presets": PRESETS,
+        "kinds": list(KINDS),
+        "vendors": VENDORS,
+        "books": _books(stripe),
+        "settings": stripe.settings,
+    }
+
+
+def moment(seconds: float) -> str:
+    """Return a moment as people read it, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%d %b %H:%M:%S")
+
+
+def _latest(table: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return list(reversed(list(table.values())[-MOST_ROWS:]))
+
+
+def _session(stripe: StripeState, row: dict[str, Any]) -> dict[str, Any]:
+    intent = stripe.table("payment_intents").get(row["payment_intent"] or "")
+    return {
+        "id": row["id"],
+        "amount": fiat.formatted(row["amount_total"], row["currency"]),
+        "reference": row["client_reference_id"] or "",
+        "status": row["status"],
+        "tone": TONES[row["status"]],
+        "payment_status": row["payment_status"],
+        "intent": intent["status"] if intent else "",
+        "created": moment(row["created"]),
+        "expires": moment(row["expires_at"]),
+        "challenge": "authentication" in stripe.notes[row["id"]],
+        "debit": bool(intent and intent["status"] == "processing"),
+    }
+
+
+def _delivery(row: dict[str, Any]) -> dict[str, Any]:
+    last = row["attempts"][-1] if row["attempts"] else None
+    return {
+        **row,
+        "tone": TONES[row["status"]],
+        "tries": len(row["attempts"]),
+        "when": moment(last["at"]) if last else "",
+        "answer": (last["http_status"] or last["error"]) if last else "",
+    }
+
+
+def _coin(gecko: GeckoState, coin_id: str) -> dict[str, Any]:
+    row = gecko_service.shown(gecko)["prices"][coin_id]
+    switches = gecko.switches
+    return {
+        "id": coin_id,
+        "name": COINS[coin_id].name,
+        "symbol": COINS[coin_id].symbol.upper(),
+        "prices": [(currency, row[currency]) for currency in gecko_service.SHOWN_CURRENCIES],
+        "updated": moment(row["last_updated_at"]),
+        "fixed": bool(switches.prices.get(coin_id)),
+        "missing": coin_id in switches.missing_coins,
+        "unpriced": coin_id in switches.null_coins,
+        "depeg": switches.depeg.get(coin_id, ""),
+    }
+
+
+def _books(stripe: StripeState) -> dict[str, Any]:
+    found = books.books(stripe)
+    lines = [
+        {
+            **line,
+            "tone": TONES.get(line["status"], "quiet"),
+            "shown": fiat.formatted(line["amount"], line["currency"]),
+            "shown_fee": _optional(line["fee"], line["settlement_currency"]),
+            "shown_net": _optional(line["net"], line["settlement_currency"]),
+            "when": moment(line["created"]),
+        }
+        for line in reversed(found["charges"][-MOST_ROWS:])
+    ]
+    settled = [
+        [
+            currency.upper(),
+            total["count"],
+            *(fiat.formatted(total[name], currency) for name in ("amount", "fee", "net")),
+        ]
+        for currency, total in found["settled"].items()
+    ]
+    return {"lines": lines, "settled": settled, "fees_pending": found["fees_pending"]}
+
+
+def _optional(minor: int | None, currency: str | None) -> str:
+    return "not known yet" if minor is None or currency is None else fiat.formatted(minor, currency)
