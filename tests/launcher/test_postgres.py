@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from provvypay.launcher.postgres import EmbeddedPostgres
+from provvypay.launcher.postgres import EmbeddedPostgres, check_open_to_others
 from provvypay.launcher.process import is_alive
 from provvypay.launcher.roles import ensure_database, ensure_roles
 from provvypay.launcher.trouble import CannotStartError
@@ -162,3 +162,11 @@ def test_a_stopped_server_is_gone(tmp_path):
     wait_until(lambda: not is_alive(pid), "PostgreSQL ends")
     with pytest.raises(RuntimeError):
         _ = server.pid
+
+
+def test_a_folder_that_nobody_may_enter_is_named(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+
+    with pytest.raises(CannotStartError, match=r"the user nobody may not enter"):
+        check_open_to_others(closed / "cluster")
