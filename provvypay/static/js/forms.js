@@ -24,7 +24,8 @@ function giveBack(form) {
 /** Plain forms go out once; forms with hx-post are guarded by their own hx-disabled-elt. */
 function sendOnce(event) {
   const form = event.target;
-  if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
+  // The attribute, not form.method: a button named "method", as on the pay page, would hide that property.
+  if (event.defaultPrevented || form.getAttribute("method") !== "post" || form.hasAttribute("hx-post")) return;
   if ("sent" in form.dataset) {
     event.preventDefault();
     return;
@@ -53,16 +54,15 @@ function reveal(button) {
 /** Write what is typed into the preview beside the form: <input data-mirror="id">, empty text from data-empty. */
 function mirror(field) {
   const target = document.getElementById(field.dataset.mirror);
-  if (!target) return;
-  const text = field.tagName === "SELECT" ? field.selectedOptions[0]?.dataset.short ?? field.value : field.value.trim();
+  // A radio that is not chosen and a field that is not shown have nothing to say.
+  if (!target || (field.type === "radio" ? !field.checked : field.offsetParent === null)) return;
+  const text = field.dataset.word ?? field.value.trim().replace("T", field.type === "datetime-local" ? ", " : "T");
   target.textContent = text || target.dataset.empty || "";
   target.classList.toggle("faint", !text);
 }
 
 function mirrorAll(root) {
-  for (const field of root.querySelectorAll("[data-mirror]")) {
-    if (field.type !== "radio" || field.checked) mirror(field);
-  }
+  root.querySelectorAll("[data-mirror]").forEach(mirror);
 }
 
 /** Preselect the browser's time zone where none was chosen yet. */

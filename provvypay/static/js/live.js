@@ -14,6 +14,11 @@ export function watchLiveParts(htmx) {
       event.detail.shouldSwap = false;
       return;
     }
+    // A form inside is on its way, to the checkout for instance: do not draw its button anew under the finger.
+    if (elt === target && target.querySelector("form[data-sent]")) {
+      event.detail.shouldSwap = false;
+      return;
+    }
     lastText.set(target.id, xhr.responseText);
     hadFocus = target.contains(document.activeElement) ? target.id : null;
   });
