@@ -31,7 +31,8 @@ def socket_folder(directory: Path, longest_name: str) -> Path:
     name = f"provvypay-{os.geteuid()}-{hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]}"
     base = Path(tempfile.gettempdir())
     if len(os.fsencode(base / name / longest_name)) > LONGEST_SOCKET_PATH:
-        base = Path("/tmp")  # noqa: S108 - checked below to be ours and closed to others
+        # the folder in it is checked below to be ours and closed to others
+        base = Path("/tmp")  # noqa: S108  # nosec B108
     short = base / name
     short.mkdir(mode=0o700, exist_ok=True)
     found = short.lstat()
