@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import pwd
@@ -40,6 +41,13 @@ def socket_folder(directory: Path, longest_name: str) -> Path:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours or found.st_mode & 0o077:
         raise CannotStartError(f"{short} is needed for sockets but belongs to somebody else. Remove it and try again.")
     return short
+
+
+def drop_socket_folder(directory: Path, folder: Path) -> None:
+    """Remove a short folder that `socket_folder` made, once nothing is in it."""
+    if folder != directory.resolve():
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def check_room(directory: Path, needed: int) -> None:

@@ -22,7 +22,7 @@ from urllib.parse import quote, urlencode
 
 import psycopg
 
-from provvypay.launcher.paths import check_room, socket_folder
+from provvypay.launcher.paths import check_room, drop_socket_folder, socket_folder
 from provvypay.launcher.process import Kept, is_alive
 from provvypay.launcher.trouble import CannotStartError
 
@@ -131,6 +131,8 @@ class EmbeddedPostgres:
         if self._server is not None:
             self._server.stop()
             self._server = None
+            drop_socket_folder(self.directory, self._socket_folder())
+            self._sockets = None
 
     def restart(self, *, immediate: bool = False) -> None:
         """Stop and start.

@@ -17,7 +17,7 @@ from typing import Self
 
 import redis
 
-from provvypay.launcher.paths import socket_folder
+from provvypay.launcher.paths import drop_socket_folder, socket_folder
 from provvypay.launcher.process import Kept
 from provvypay.launcher.trouble import CannotStartError
 
@@ -99,6 +99,8 @@ class EmbeddedValkey:
         if self._server is not None:
             self._server.stop()
             self._server = None
+            self._socket().unlink(missing_ok=True)
+            drop_socket_folder(self.directory, self._socket().parent)
 
     def restart(self) -> None:
         """Stop and start, with an empty memory."""

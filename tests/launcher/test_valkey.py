@@ -1,5 +1,8 @@
 """The embedded Valkey: empty at each start, never forgetful while it runs, gone with us."""
 
+from pathlib import Path
+from urllib.parse import urlsplit
+
 import redis
 
 from provvypay.launcher.process import is_alive
@@ -41,3 +44,6 @@ def test_it_dies_with_a_parent_that_is_killed(script, tmp_path):
 def test_a_long_path_gets_a_short_folder_for_its_socket(tmp_path):
     with EmbeddedValkey(tmp_path / ("long" * 30)) as server, redis.Redis.from_url(server.url) as client:
         assert client.ping()
+        folder = Path(urlsplit(server.url).path).parent
+
+    assert not folder.exists()
