@@ -7,7 +7,7 @@ let failedPath = null;
 
 /** Show a toast by cloning the template of the layout. */
 export function toast(message, tone = "quiet") {
-  const stack = document.querySelector(".toasts");
+  const stack = document.querySelector("body > .toasts");
   const template = document.getElementById("toast_template");
   if (!stack || !template || !message) return;
   const box = template.content.firstElementChild.cloneNode(true);
@@ -31,7 +31,7 @@ function pathOf(event) {
 }
 
 export function watchAlerts() {
-  document.querySelectorAll(".toasts > .toast").forEach(leaveLater);
+  document.querySelectorAll("body > .toasts > .toast").forEach(leaveLater);
 
   // The server says it with HX-Trigger: {"toast": {"message": "…", "tone": "good"}}
   document.addEventListener("toast", (event) => toast(event.detail?.message, event.detail?.tone));
