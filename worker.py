@@ -1,16 +1,17 @@
 """Start an RQ worker: `python worker.py QUEUE` works one queue, `python worker.py` starts one child for each.
 
-One queue per process, because RQ dequeues reliably only then. JSON, never pickle. The worker runs jobs in its own process:
-a door-bell job starts in 2 ms instead of 11, and what isolation forking would give comes from leases in PostgreSQL.
+One queue per process, because RQ dequeues reliably only then. JSON, never pickle. The worker runs jobs in its own
+process: a door-bell job starts in 2 ms instead of 11, and what isolation forking would give comes from leases in
+PostgreSQL.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 
 def work(queue_name: str) -> None:
@@ -50,17 +51,19 @@ def work(queue_name: str) -> None:
             )
             worker.log.setLevel("WARNING")
             worker.work(logging_level="WARNING")
-            return
         except redis.RedisError as error:
             log.warning("worker.waits_for_redis", queue=queue_name, error=type(error).__name__)
             time.sleep(1)
+        else:
+            return
 
 
 def work_all() -> int:
     """Start one child per queue; when one ends, end all, so that whoever watches starts us anew."""
     from provvypay.kit.queue import QUEUES
 
-    children = [subprocess.Popen([sys.executable, os.path.abspath(__file__), name]) for name in QUEUES]  # noqa: S603
+    this_file = Path(__file__).absolute()
+    children = [subprocess.Popen([sys.executable, this_file, name]) for name in QUEUES]  # noqa: S603 - a list, no shell
 
     def stop(*_: object) -> None:
         for child in children:

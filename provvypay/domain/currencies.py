@@ -30,14 +30,16 @@ class Currency:
 
         :param amount_minor: minor units by ISO 4217
         """
-        return amount_minor * 10 ** (self.stripe_digits - self.digits)
+        scale: int = 10 ** (self.stripe_digits - self.digits)
+        return amount_minor * scale
 
     def from_stripe(self, amount: int) -> int:
         """Return ISO minor units of an amount as Stripe counts it.
 
         :raises ValueError: when the amount has a part smaller than the currency's minor unit
         """
-        whole, rest = divmod(amount, 10 ** (self.stripe_digits - self.digits))
+        scale: int = 10 ** (self.stripe_digits - self.digits)
+        whole, rest = divmod(amount, scale)
         if rest:
             raise ValueError(f"{amount} is not a whole number of {self.code} minor units")
         return whole

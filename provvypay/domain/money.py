@@ -37,7 +37,8 @@ def parse_amount(text: str, currency: Currency) -> int:
             if currency.digits
             else f"{currency.code} has no digits after the point. Enter a whole number, like {example}."
         )
-    minor = int(whole) * 10**currency.digits + int((fraction[: currency.digits]).ljust(currency.digits, "0") or 0)
+    scale: int = 10**currency.digits
+    minor = int(whole) * scale + int((fraction[: currency.digits]).ljust(currency.digits, "0") or 0)
     if minor < currency.least_minor:
         least = format_plain(currency.least_minor, currency.code)
         raise AmountRefused(f"Enter at least {currency.code} {least}, the smallest amount a card can pay.")

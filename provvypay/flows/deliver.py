@@ -40,14 +40,14 @@ def _deliver(message: ClaimedMessage) -> None:
         )
         with transaction(message.organization_id) as session:
             if outbox.fail(session, message, f"{type(error).__name__}: {error}"):
-                log.error("outbox.dead", id=message.id, topic=message.topic)
+                log.error("outbox.dead", id=message.id, topic=message.topic)  # noqa: TRY400 - logged above with its traceback
         return
     with transaction(message.organization_id) as session:
         outbox.finish(session, message)
 
 
 def _close_link(message: ClaimedMessage) -> None:
-    """A link is paid, expired or canceled: nobody may pay it by card any more, and its page changes."""
+    """Close a paid, expired or canceled link: nobody may pay it by card any more, and its page changes."""
     link_id = uuid.UUID(message.payload["link_id"])
     with transaction(message.organization_id) as session:
         sessions = checkout.open_sessions(session, link_id)

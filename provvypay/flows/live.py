@@ -1,4 +1,4 @@
-"""A token per pay page that changes whenever the page would: it lets a poll that has nothing new end without the database.
+"""A token per pay page that changes whenever the page would: a poll with nothing new ends without the database.
 
 Redis only hurries: without it every poll reads the row. The reader takes the token *before* it reads the row, so that a
 change committed in between leaves a token the reader does not have. A token lives 15 seconds, so that a process killed

@@ -1,7 +1,7 @@
 """What happens when Stripe calls: verify, store once, answer; then find out what it means.
 
-The view answers as soon as the inbox has the event. Handling is a job: an event is a hint, so it only finds the session it
-is about and lets confirm() ask Stripe.
+The view answers as soon as the inbox has the event. Handling is a job: an event is a hint, so it only finds the session
+it is about and lets confirm() ask Stripe.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def handle(row_id: uuid.UUID) -> bool:
         with transaction() as session:
             dead = inbox.fail(session, event, f"{type(error).__name__}: {error}")
         if dead:
-            log.error("inbox.dead", id=str(row_id), type=event.event_type)
+            log.error("inbox.dead", id=str(row_id), type=event.event_type)  # noqa: TRY400 - logged above with its traceback
         return False
     failpoint("webhook.handled")
     with transaction() as session:

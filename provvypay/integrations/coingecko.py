@@ -1,8 +1,8 @@
 """CoinGecko: what tokens are worth, all of them in one call.
 
-Reference: docs.coingecko.com, API v3, read November 2026. Limits: Demo 100 calls a minute and 10,000 a month, so one call
-in five minutes; paid plans one a minute. An unknown id or currency is simply missing from a 200; a 429 has been seen with
-status 200, so the body's shape is read before its prices. Numbers are read as Decimal, never through float.
+Reference: docs.coingecko.com, API v3, read November 2026. Limits: Demo 100 calls a minute and 10,000 a month, so one
+call in five minutes; paid plans one a minute. An unknown id or currency is simply missing from a 200; a 429 has been
+seen with status 200, so the body's shape is read before its prices. Numbers are read as Decimal, never through float.
 """
 
 from __future__ import annotations

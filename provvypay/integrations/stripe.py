@@ -1,7 +1,7 @@
 """Stripe: Checkout Sessions, payment intents and signed events, in our words.
 
-Reference: docs.stripe.com/api, API version 2026-10-28.endive, read November 2026. Limits: 100 calls a second live, 25 in
-test mode, 25 on one endpoint. What the vendor's answers mean for us:
+Reference: docs.stripe.com/api, API version 2026-10-28.endive, read November 2026. Limits: 100 calls a second live, 25
+in test mode, 25 on one endpoint. What the vendor's answers mean for us:
 
 =======================  =================================================================================
 429, 409, 5xx, no answer  StripeUnavailable: the outcome is unknown; the same call with the same key later

@@ -1,4 +1,4 @@
-"""The clock: claims what is due in PostgreSQL and rings for a worker; when Redis does not answer, it does the work itself."""
+"""The clock: claims what is due in PostgreSQL and rings for a worker; without an answer from Redis it does the work."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import threading
 import time
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from provvypay.jobs import scheduled
 from provvypay.kit import queue
-from provvypay.kit.db import transaction
+from provvypay.kit.db import DatabaseTrouble, transaction
 from provvypay.kit.settings import Settings
 from provvypay.services import schedule
 
@@ -48,6 +47,6 @@ def run(settings: Settings, stop: threading.Event) -> None:
                 prepare(settings)
                 prepared = True
             tick()
-        except SQLAlchemyError as error:
+        except DatabaseTrouble as error:
             log.warning("clock.waits_for_database", error=type(error).__name__)
         stop.wait(TICK_SECONDS)

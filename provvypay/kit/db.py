@@ -12,13 +12,16 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import CursorResult, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 Result = TypeVar("Result")
+
+# Anything the database or the way to it can raise, for edges that wait it out and know no SQL (jobs).
+DatabaseTrouble = SQLAlchemyError
 
 _engine: Engine | None = None
 _factory: sessionmaker[Session] | None = None
@@ -81,7 +84,7 @@ def transaction(organization_id: uuid.UUID | None = None) -> Iterator[Session]:
         raise RuntimeError("a transaction is already open; pass its session down")
     if _factory is None:
         raise RuntimeError("db.configure() was not called")
-    callbacks: list[Callable[[], None]] = []
+    callbacks: list[Callable[[], object]] = []
     mark = _inside.set(True)
     try:
         with _factory.begin() as session:
@@ -101,8 +104,8 @@ def enter_organization(session: Session, organization_id: uuid.UUID) -> None:
     session.info["organization_id"] = organization_id
 
 
-def on_commit(session: Session, callback: Callable[[], None]) -> None:
-    """Leave something to be done once the transaction has committed; it must not raise."""
+def on_commit(session: Session, callback: Callable[[], object]) -> None:
+    """Leave something to be done once the transaction has committed; it must not raise, and its answer is not read."""
     session.info["on_commit"].append(callback)
 
 
@@ -122,6 +125,14 @@ def in_transaction(
                 raise
             time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311 - jitter, not a secret
     raise AssertionError("unreachable")  # pragma: no cover
+
+
+def changed(result: object) -> int:
+    """Return how many rows an INSERT, UPDATE or DELETE wrote.
+
+    :param result: what Session.execute() gave for it, whose type promises less than it is
+    """
+    return cast("CursorResult[Any]", result).rowcount
 
 
 def sqlstate(error: BaseException) -> str | None:

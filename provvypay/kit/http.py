@@ -1,4 +1,4 @@
-"""One way to call a vendor over HTTP: outside transactions, with short time-outs, and errors that say if a retry helps."""
+"""One way to call a vendor over HTTP: outside transactions, with short time-outs, and errors that say if to retry."""
 
 from __future__ import annotations
 

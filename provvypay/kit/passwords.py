@@ -17,8 +17,9 @@ _hasher = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=1)
 _DUMMY = _hasher.hash("a password nobody has chosen")
 
 _COMMON_STEMS = (
-    "password", "passwort", "qwerty", "qwertz", "azerty", "123456", "654321", "letmein", "welcome", "iloveyou", "administrator",
-    "changeme", "trustno1", "football", "baseball", "dragon", "monkey", "superman", "sunshine", "princess", "abc123", "provvypay",
+    "password", "passwort", "qwerty", "qwertz", "azerty", "123456", "654321", "letmein", "welcome", "iloveyou",
+    "administrator", "changeme", "trustno1", "football", "baseball", "dragon", "monkey", "superman", "sunshine",
+    "princess", "abc123", "provvypay",
 )  # fmt: skip
 
 

@@ -149,7 +149,7 @@ def _links_in_every_state(merchant: Merchant, sandbox: httpx.Client) -> None:
 
 
 def _paid_too_late(merchant: Merchant, sandbox: httpx.Client) -> None:
-    """A customer pays in the moment the merchant cancels: the money is held, and waits for a person."""
+    """Let a customer pay in the moment the merchant cancels: the money is held, and waits for a person."""
     link = _make(
         merchant, "430.00", "AUD", "Hallway mirror, jarrah", reference="INV-2036", expires_in=dt.timedelta(days=2)
     )
@@ -183,7 +183,7 @@ def _make(
 
 
 def _overdue(merchant: Merchant, amount: str, currency: str, description: str, *, reference: str) -> PaymentLink:
-    """A link as it was made three days ago for two days: the clock's sweep will expire it."""
+    """Make a link as of three days ago for two days: the clock's sweep will expire it."""
     made = now() - dt.timedelta(days=3)
     details = LinkDetails(
         amount_minor=parse_amount(amount, currency_of(currency)),

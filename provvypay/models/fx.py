@@ -36,7 +36,10 @@ class FxRate(Base):
 
 
 class FxSnapshot(Base):
-    """A rate kept for good: of the link's CREATION, or of one SETTLEMENT. A missing rate is a row UNAVAILABLE, filled in later."""
+    """A rate kept for good: of the link's CREATION, or of one SETTLEMENT.
+
+    A missing rate is a row UNAVAILABLE, filled in later.
+    """
 
     __tablename__ = "fx_snapshots"
     __table_args__ = (
@@ -49,7 +52,8 @@ class FxSnapshot(Base):
         CheckConstraint("(kind = 'SETTLEMENT') = (settlement_id IS NOT NULL)", name="settlement"),
         CheckConstraint("(state = 'UNAVAILABLE') = (rate IS NULL)", name="rate_missing"),
         CheckConstraint(
-            "(rate IS NULL) = (source IS NULL) AND (rate IS NULL) = (as_of IS NULL) AND (rate IS NULL) = (fetched_at IS NULL)",
+            "(rate IS NULL) = (source IS NULL) AND (rate IS NULL) = (as_of IS NULL)"
+            " AND (rate IS NULL) = (fetched_at IS NULL)",
             name="evidence",
         ),
         CheckConstraint("rate > 0", name="rate_positive"),

@@ -13,7 +13,10 @@ from provvypay.models.base import Base, Id, Moment, OrganizationId, one_of
 
 
 class Notification(Base):
-    """One message to one member in the app; a muted one is written as such, so that silence is a choice that can be seen."""
+    """One message to one member in the app.
+
+    A muted one is written as such, so that silence is a choice that can be seen.
+    """
 
     __tablename__ = "notifications"
     __table_args__ = (

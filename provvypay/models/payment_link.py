@@ -33,7 +33,10 @@ from provvypay.models.base import (
 
 
 class PaymentLink(Base):
-    """An amount somebody is asked to pay. `status`, `status_seq` and the `…_at` of states are set by the database only."""
+    """An amount somebody is asked to pay.
+
+    `status`, `status_seq` and the `…_at` of states are set by the database only.
+    """
 
     __tablename__ = "payment_links"
     __table_args__ = (

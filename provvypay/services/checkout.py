@@ -16,7 +16,8 @@ from provvypay.models.payment import CheckoutSession, PaymentAttempt
 from provvypay.models.payment_link import PaymentLink
 from provvypay.services import payment_links, timeline
 
-# Stripe wants 30 minutes to 24 hours; a little more and a little less keeps clear of both edges while a call is on its way.
+# Stripe wants 30 minutes to 24 hours; a little more and a little less keeps clear of both edges while a call is on its
+# way.
 SHORTEST = dt.timedelta(minutes=31)
 LONGEST = dt.timedelta(hours=23, minutes=50)
 
@@ -73,7 +74,9 @@ def prepare(session: Session, link_id: uuid.UUID, merchant_name: str, *, now: dt
     if _on_its_way(session, link_id):
         raise Gone(
             f"link {link_id} has a payment on its way",
-            public_message="A card payment for this link is on its way already. This page shows it as soon as it arrives.",
+            public_message=(
+                "A card payment for this link is on its way already. This page shows it as soon as it arrives."
+            ),
         )
     attempt = session.scalar(
         select(PaymentAttempt)
@@ -128,7 +131,8 @@ def _new_attempt(session: Session, link: PaymentLink, now: dt.datetime) -> Payme
             {
                 name: getattr(attempt, name)
                 for name in (
-                    "id", "organization_id", "link_id", "number", "method", "amount_minor", "currency", "idempotency_key", "expires_at",
+                    "id", "organization_id", "link_id", "number", "method", "amount_minor", "currency",
+                    "idempotency_key", "expires_at",
                 )
             }
         )

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from provvypay.kit.db import changed
 from provvypay.kit.ids import uuid7
 from provvypay.models.payment import BalanceTransaction, Payment
 from provvypay.services import timeline
@@ -60,14 +61,21 @@ def record(session: Session, provider: str, provider_reference: str, fact: Charg
         )
         .on_conflict_do_nothing(index_elements=[BalanceTransaction.provider_id])
     )
-    if not stored.rowcount:  # type: ignore[attr-defined]
+    if not changed(stored):
         return False
     journals.post(session, payment.organization_id, _drafts(row_id, payment, fact))
     if payment.link_id is not None:
         timeline.add(
-            session, payment.organization_id, payment.link_id, "fee.booked", dedupe=fact.provider_id, occurred_at=fact.occurred_at,
-            payment_id=payment.id, fee_minor=fact.fee_minor, currency=fact.currency,
-        )  # fmt: skip
+            session,
+            payment.organization_id,
+            payment.link_id,
+            "fee.booked",
+            dedupe=fact.provider_id,
+            occurred_at=fact.occurred_at,
+            payment_id=payment.id,
+            fee_minor=fact.fee_minor,
+            currency=fact.currency,
+        )
     return True
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from provvypay.kit.db import changed
 from provvypay.kit.ids import uuid7
 from provvypay.services.state_machine import MOST_ATTEMPTS, retry_wait
 
@@ -24,7 +25,8 @@ _STORE = text("""
 """)
 
 _CLAIM = text("""
-    UPDATE inbox SET lease_until = clock_timestamp() + make_interval(secs => :lease), lease_token = lease_token + 1, attempts = attempts + 1
+    UPDATE inbox SET lease_until = clock_timestamp() + make_interval(secs => :lease), lease_token = lease_token + 1,
+        attempts = attempts + 1
     WHERE id = :id AND state = 'NEW' AND (lease_until IS NULL OR lease_until < clock_timestamp())
     RETURNING id, provider, event_type, payload, lease_token, attempts
 """)
@@ -72,7 +74,7 @@ def store(
             "note": ignored_because or "",
         },
     )
-    return row_id if stored.rowcount else None  # type: ignore[attr-defined]
+    return row_id if changed(stored) else None
 
 
 def claim(session: Session, row_id: uuid.UUID) -> ClaimedEvent | None:
@@ -97,7 +99,7 @@ def finish(session: Session, event: ClaimedEvent, *, ignored_because: str | None
             "note": ignored_because or "",
         },
     )
-    return bool(done.rowcount)  # type: ignore[attr-defined]
+    return bool(changed(done))
 
 
 def fail(session: Session, event: ClaimedEvent, error: str) -> bool:
@@ -106,8 +108,10 @@ def fail(session: Session, event: ClaimedEvent, error: str) -> bool:
     dead = wait is None or event.attempts >= MOST_ATTEMPTS
     session.execute(
         text(
-            "UPDATE inbox SET lease_until = NULL, note = :error, next_attempt_at = clock_timestamp() + make_interval(secs => :seconds),"
-            " state = CASE WHEN :dead THEN 'DEAD' ELSE state END, handled_at = CASE WHEN :dead THEN clock_timestamp() END"
+            "UPDATE inbox SET lease_until = NULL, note = :error,"
+            " next_attempt_at = clock_timestamp() + make_interval(secs => :seconds),"
+            " state = CASE WHEN :dead THEN 'DEAD' ELSE state END,"
+            " handled_at = CASE WHEN :dead THEN clock_timestamp() END"
             " WHERE id = :id AND lease_token = :token AND state = 'NEW'"
         ),
         {
@@ -125,7 +129,8 @@ def waiting(session: Session, *, older_than: dt.timedelta, most: int = 100) -> l
     """Return events that nobody is handling although they are due: their ring was lost, or their worker died."""
     rows = session.execute(
         text(
-            "SELECT id FROM inbox WHERE state = 'NEW' AND next_attempt_at <= clock_timestamp() - make_interval(secs => :seconds)"
+            "SELECT id FROM inbox WHERE state = 'NEW'"
+            " AND next_attempt_at <= clock_timestamp() - make_interval(secs => :seconds)"
             " AND (lease_until IS NULL OR lease_until < clock_timestamp()) ORDER BY next_attempt_at LIMIT :most"
         ),
         {"seconds": older_than.total_seconds(), "most": most},

@@ -13,6 +13,7 @@ from provvypay.domain.currencies import CURRENCIES
 from provvypay.domain.roles import Role
 from provvypay.errors import Conflict, Invalid, NotFound
 from provvypay.kit.clock import now
+from provvypay.kit.db import changed
 from provvypay.models.organization import Membership, MerchantSettings, Organization
 from provvypay.services import audit
 from provvypay.services.ledger import chart
@@ -136,12 +137,12 @@ def update_profile(
         problems["time_zone"] = "Choose one of the time zones in the list."
     if problems:
         raise Invalid(problems)
-    changed = session.execute(
+    saved = session.execute(
         update(Organization)
         .where(Organization.id == organization_id, Organization.version == version)
         .values(name=name, time_zone=time_zone, version=version + 1)
     )
-    if not changed.rowcount:  # type: ignore[attr-defined]
+    if not changed(saved):
         raise Conflict(f"organization {organization_id} is no longer version {version}")
     session.execute(
         update(MerchantSettings)

@@ -1,4 +1,7 @@
-"""Effects outside PostgreSQL: written in the transaction of their cause, delivered later, at least once, by whoever holds the lease."""
+"""Effects outside PostgreSQL: written in the transaction of their cause, delivered later.
+
+At least once, by whoever holds the lease.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,14 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from provvypay.kit.db import changed
 from provvypay.services.state_machine import MOST_ATTEMPTS, retry_wait
 
 LEASE_SECONDS = 60
 
 _ADD = text("""
-    INSERT INTO outbox (organization_id, topic, dedupe, payload) VALUES (:organization_id, :topic, :dedupe, CAST(:payload AS jsonb))
+    INSERT INTO outbox (organization_id, topic, dedupe, payload)
+    VALUES (:organization_id, :topic, :dedupe, CAST(:payload AS jsonb))
     ON CONFLICT (topic, dedupe) DO NOTHING
 """)
 
@@ -54,7 +59,7 @@ def finish(session: Session, message: ClaimedMessage) -> bool:
         ),
         {"id": message.id, "token": message.lease_token},
     )
-    return bool(done.rowcount)  # type: ignore[attr-defined]
+    return bool(changed(done))
 
 
 def fail(session: Session, message: ClaimedMessage, error: str) -> bool:
@@ -65,7 +70,8 @@ def fail(session: Session, message: ClaimedMessage, error: str) -> bool:
         text(
             "UPDATE outbox SET lease_until = NULL, last_error = :error,"
             " available_at = clock_timestamp() + make_interval(secs => :seconds),"
-            " dead_at = CASE WHEN :dead THEN clock_timestamp() END WHERE id = :id AND lease_token = :token AND done_at IS NULL"
+            " dead_at = CASE WHEN :dead THEN clock_timestamp() END"
+            " WHERE id = :id AND lease_token = :token AND done_at IS NULL"
         ),
         {
             "id": message.id,

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from provvypay.domain.rates import RateTable
 from provvypay.domain.statuses import LinkStatus, SessionState
 from provvypay.errors import Conflict, Invalid, NotFound
+from provvypay.kit.db import changed
 from provvypay.kit.ids import uuid7
 from provvypay.models.payment import CheckoutSession
 from provvypay.models.payment_link import LinkStatusEvent, PaymentLink
@@ -83,15 +84,22 @@ def create(
         .values({name: getattr(link, name) for name in columns})
         .on_conflict_do_nothing(index_elements=["id"])
     )
-    if not inserted.rowcount:  # type: ignore[attr-defined]
+    if not changed(inserted):
         return get(session, link.id)
     target, event = (LinkStatus.OPEN, steps.OPENED) if open_now else (LinkStatus.DRAFT, steps.DRAFTED)
-    advance(session, organization_id, link.id, LinkStatus.NEW, target, event, actor=actor, at=now)
+    advance(session, organization_id, link.id, LinkStatus.NEW, target, event=event, actor=actor, at=now)
     snapshots.record_creation(session, organization_id, link.id, details.currency, rates, now=now)
     audit.record(
-        session, "link.created", actor, organization_id=organization_id, subject_type="payment_link", subject_id=str(link.id),
-        amount_minor=details.amount_minor, currency=details.currency, status=target,
-    )  # fmt: skip
+        session,
+        "link.created",
+        actor,
+        organization_id=organization_id,
+        subject_type="payment_link",
+        subject_id=str(link.id),
+        amount_minor=details.amount_minor,
+        currency=details.currency,
+        status=target,
+    )
     return get(session, link.id)
 
 
@@ -144,13 +152,15 @@ def advance(
     link_id: uuid.UUID,
     source: LinkStatus,
     target: LinkStatus,
-    event: str,
     *,
+    event: str,
     actor: audit.Actor,
     at: dt.datetime,
     reason: str = "",
 ) -> None:
-    """Take one step. Besides settle(), the only place that inserts a status event; the database sets the status from it.
+    """Take one step; the database sets the status from it.
+
+    Besides settle(), the only place that inserts a status event.
 
     :param at: when it happened at its source
     :raises IllegalStep: for a step that is not in the table; nothing is written
@@ -188,7 +198,7 @@ def activate(session: Session, link_id: uuid.UUID, *, actor: audit.Actor, now: d
         link.id,
         LinkStatus(link.status),
         LinkStatus.OPEN,
-        steps.OPENED,
+        event=steps.OPENED,
         actor=actor,
         at=now,
     )
@@ -204,7 +214,7 @@ def cancel(session: Session, link_id: uuid.UUID, *, actor: audit.Actor, now: dt.
     link = lock(session, link_id)
     source = LinkStatus(link.status)
     event = steps.DISCARDED if source is LinkStatus.DRAFT else steps.CANCELED
-    advance(session, link.organization_id, link.id, source, LinkStatus.CANCELED, event, actor=actor, at=now)
+    advance(session, link.organization_id, link.id, source, LinkStatus.CANCELED, event=event, actor=actor, at=now)
     outbox.add(session, link.organization_id, "link.closed", dedupe=f"{link.id}:canceled", link_id=str(link.id))
     _record(session, "link.canceled", link, actor)
     return get(session, link_id)
@@ -213,7 +223,8 @@ def cancel(session: Session, link_id: uuid.UUID, *, actor: audit.Actor, now: dt.
 def expire(session: Session, link_id: uuid.UUID, *, now: dt.datetime) -> bool:
     """Expire a link whose time has passed; say whether it was done.
 
-    Leaves it OPEN while a card payment for it is on its way: a session that is still open, or complete but not yet paid.
+    Leaves it OPEN while a card payment for it is on its way: a session that is still open, or complete but not yet
+    paid.
     """
     link = lock(session, link_id)
     if link.status != LinkStatus.OPEN or link.expires_at is None or now <= link.expires_at:
@@ -235,7 +246,7 @@ def expire(session: Session, link_id: uuid.UUID, *, now: dt.datetime) -> bool:
         link.id,
         LinkStatus.OPEN,
         LinkStatus.EXPIRED,
-        steps.EXPIRED,
+        event=steps.EXPIRED,
         actor=audit.SYSTEM,
         at=link.expires_at,
     )
@@ -256,7 +267,7 @@ def edit_draft(
     link = lock(session, link_id)
     if link.status != LinkStatus.DRAFT:
         raise Conflict(f"link {link_id} is {link.status}", public_message="This link is open already, so it is frozen.")
-    changed = session.execute(
+    saved = session.execute(
         update(PaymentLink)
         .where(PaymentLink.id == link_id, PaymentLink.version == version)
         .values(
@@ -268,7 +279,7 @@ def edit_draft(
             version=version + 1,
         )
     )
-    if not changed.rowcount:  # type: ignore[attr-defined]
+    if not changed(saved):
         raise Conflict(f"link {link_id} is no longer version {version}")
     _record(session, "link.edited", link, actor)
     return get(session, link_id)

@@ -13,7 +13,8 @@ def ensure(session: Session, table: dict[str, int]) -> None:
             text(
                 "INSERT INTO schedules (name, every_seconds) VALUES (:name, :seconds)"
                 " ON CONFLICT (name) DO UPDATE SET every_seconds = excluded.every_seconds,"
-                " next_run_at = least(schedules.next_run_at, clock_timestamp() + make_interval(secs => excluded.every_seconds))"
+                " next_run_at ="
+                " least(schedules.next_run_at, clock_timestamp() + make_interval(secs => excluded.every_seconds))"
                 " WHERE schedules.every_seconds <> excluded.every_seconds"
             ),
             {"name": name, "seconds": seconds},
@@ -26,7 +27,8 @@ def claim_due(session: Session, names: list[str]) -> list[str]:
         text(
             "WITH due AS (SELECT name FROM schedules WHERE next_run_at <= clock_timestamp() AND name = ANY(:names)"
             " ORDER BY next_run_at FOR UPDATE SKIP LOCKED)"
-            " UPDATE schedules s SET next_run_at = clock_timestamp() + make_interval(secs => s.every_seconds), last_started_at = clock_timestamp()"
+            " UPDATE schedules s SET next_run_at = clock_timestamp() + make_interval(secs => s.every_seconds),"
+            " last_started_at = clock_timestamp()"
             " FROM due WHERE s.name = due.name RETURNING s.name"
         ),
         {"names": names},

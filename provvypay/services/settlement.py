@@ -19,6 +19,7 @@ from provvypay.domain.payments import IncomingPayment, SettleResult
 from provvypay.domain.rates import RateTable
 from provvypay.domain.statuses import ExceptionKind, LinkStatus, PaymentOutcome
 from provvypay.errors import Conflict, NotFound
+from provvypay.kit.db import changed
 from provvypay.kit.failpoints import failpoint, register
 from provvypay.kit.ids import uuid7
 from provvypay.services import state_machine as steps
@@ -28,16 +29,19 @@ from provvypay.services.ledger import journals, postings
 register("settle.locked", "settle.payment", "settle.record", "settle.journals", "settle.done")
 
 _LOCK = text("""
-    SELECT l.status, l.amount_minor, l.currency, l.description, l.reference, l.short_code, l.expires_at, s.late_grace_seconds
+    SELECT l.status, l.amount_minor, l.currency, l.description, l.reference, l.short_code, l.expires_at,
+        s.late_grace_seconds
     FROM payment_links l JOIN merchant_settings s ON s.organization_id = l.organization_id
     WHERE l.id = :link_id FOR UPDATE OF l
 """)
 
 _PAYMENT = text("""
-    INSERT INTO payments (id, organization_id, link_id, attempt_id, provider, provider_reference, asset, asset_amount, value_minor, currency,
-        occurred_at, payer, outcome, evidence)
-    VALUES (:id, :organization_id, :link_id, :attempt_id, :provider, :reference, :asset, :asset_amount, :value_minor, :currency,
-        :occurred_at, :payer, :outcome, CAST(:evidence AS jsonb))
+    INSERT INTO payments
+        (id, organization_id, link_id, attempt_id, provider, provider_reference, asset, asset_amount,
+        value_minor, currency, occurred_at, payer, outcome, evidence)
+    VALUES
+        (:id, :organization_id, :link_id, :attempt_id, :provider, :reference, :asset, :asset_amount,
+        :value_minor, :currency, :occurred_at, :payer, :outcome, CAST(:evidence AS jsonb))
     ON CONFLICT (provider, provider_reference) DO NOTHING
 """)
 
@@ -52,25 +56,34 @@ _SETTLED = text("""
         INSERT INTO settlement_parts (settlement_id, payment_id, organization_id, amount_minor, currency)
         VALUES (:settlement_id, :payment_id, :organization_id, :amount_minor, :currency)
     ), stepped AS (
-        INSERT INTO link_status_events (link_id, organization_id, from_status, to_status, event, actor_type, effective_at)
+        INSERT INTO link_status_events
+            (link_id, organization_id, from_status, to_status, event, actor_type, effective_at)
         VALUES (:link_id, :organization_id, :from_status, 'PAID', :event, 'SYSTEM', :occurred_at)
     ), rates AS (
-        INSERT INTO fx_snapshots (id, organization_id, link_id, settlement_id, kind, asset, currency, state, rate, source, as_of, fetched_at)
-        SELECT id, :organization_id, :link_id, :settlement_id, 'SETTLEMENT', asset, currency, state, rate, source, as_of, fetched_at
-        FROM jsonb_to_recordset(CAST(:rates AS jsonb)) AS r (id uuid, asset text, currency text, state text, rate numeric, source text,
-            as_of timestamptz, fetched_at timestamptz)
+        INSERT INTO fx_snapshots
+            (id, organization_id, link_id, settlement_id, kind,
+            asset, currency, state, rate, source, as_of, fetched_at)
+        SELECT id, :organization_id, :link_id, :settlement_id, 'SETTLEMENT',
+            asset, currency, state, rate, source, as_of, fetched_at
+        FROM jsonb_to_recordset(CAST(:rates AS jsonb)) AS r
+            (id uuid, asset text, currency text, state text, rate numeric, source text, as_of timestamptz,
+            fetched_at timestamptz)
     ), synced AS (
         INSERT INTO xero_syncs (id, organization_id, link_id, kind, source_id)
         SELECT gen_random_uuid(), :organization_id, :link_id, k.kind, :settlement_id
         FROM xero_connections c CROSS JOIN (VALUES ('INVOICE'), ('PAYMENT')) AS k (kind) WHERE c.state <> 'DISCONNECTED'
     ), event AS (
         INSERT INTO payment_events (id, organization_id, link_id, payment_id, kind, dedupe, data, occurred_at)
-        VALUES (:event_id, :organization_id, :link_id, :payment_id, 'payment.settled', :payment_id, CAST(:facts AS jsonb), :occurred_at)
+        VALUES (:event_id, :organization_id, :link_id, :payment_id, 'payment.settled', :payment_id,
+            CAST(:facts AS jsonb), :occurred_at)
     ), told AS (
         INSERT INTO notifications (id, organization_id, user_id, kind, cause_id, link_id, data)
-        SELECT gen_random_uuid(), :organization_id, m.user_id, 'link.paid', :settlement_id, :link_id, CAST(:facts AS jsonb) FROM memberships m
+        SELECT gen_random_uuid(), :organization_id, m.user_id, 'link.paid', :settlement_id, :link_id,
+            CAST(:facts AS jsonb)
+        FROM memberships m
     )
-    INSERT INTO outbox (organization_id, topic, dedupe, payload) VALUES (:organization_id, 'link.paid', :settlement_id, CAST(:message AS jsonb))
+    INSERT INTO outbox (organization_id, topic, dedupe, payload)
+    VALUES (:organization_id, 'link.paid', :settlement_id, CAST(:message AS jsonb))
 """)
 
 _HELD = text("""
@@ -79,10 +92,13 @@ _HELD = text("""
         VALUES (:exception_id, :organization_id, :payment_id, :link_id, :kind)
     ), event AS (
         INSERT INTO payment_events (id, organization_id, link_id, payment_id, kind, dedupe, data, occurred_at)
-        VALUES (:event_id, :organization_id, :link_id, :payment_id, 'payment.held', :payment_id, CAST(:facts AS jsonb), :occurred_at)
+        VALUES (:event_id, :organization_id, :link_id, :payment_id, 'payment.held', :payment_id,
+            CAST(:facts AS jsonb), :occurred_at)
     ), told AS (
         INSERT INTO notifications (id, organization_id, user_id, kind, cause_id, link_id, data)
-        SELECT gen_random_uuid(), :organization_id, m.user_id, 'payment.exception', :exception_id, :link_id, CAST(:facts AS jsonb) FROM memberships m
+        SELECT gen_random_uuid(), :organization_id, m.user_id, 'payment.exception', :exception_id, :link_id,
+            CAST(:facts AS jsonb)
+        FROM memberships m
     )
     INSERT INTO outbox (organization_id, topic, dedupe, payload)
     VALUES (:organization_id, 'payment.exception', :exception_id, CAST(:message AS jsonb))
@@ -167,7 +183,9 @@ def settle(session: Session, arrived: IncomingPayment, rates: RateTable, *, now:
         }
     )
     if decision.event:
-        settlement_id = _write_settlement(session, arrived, payment_id, link.status, decision.event, facts, rates, now)
+        settlement_id = _write_settlement(
+            session, arrived, payment_id, source=link.status, event=decision.event, facts=facts, rates=rates, now=now
+        )
         drafts: tuple[postings.Draft, ...] = postings.settlement(settlement_id, arrived, title=title)
     else:
         _write_exception(session, arrived, payment_id, decision.held_as, facts)
@@ -200,7 +218,7 @@ def _insert_payment(session: Session, payment_id: uuid.UUID, arrived: IncomingPa
             "evidence": json.dumps(arrived.evidence),
         },
     )
-    return bool(inserted.rowcount)  # type: ignore[attr-defined]
+    return bool(changed(inserted))
 
 
 def _known(session: Session, arrived: IncomingPayment) -> SettleResult:
@@ -218,6 +236,7 @@ def _write_settlement(
     session: Session,
     arrived: IncomingPayment,
     payment_id: uuid.UUID,
+    *,
     source: LinkStatus,
     event: str,
     facts: str,

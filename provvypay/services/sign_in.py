@@ -143,10 +143,13 @@ def work_in(session: Session, session_id: uuid.UUID, organization_id: uuid.UUID)
 # ---------------------------------------------------------------- throttle
 
 _BEGIN = text(
-    "INSERT INTO sign_in_throttles (key, failures, window_started_at) VALUES (:key, 0, :now) ON CONFLICT (key) DO NOTHING"
+    "INSERT INTO sign_in_throttles (key, failures, window_started_at) VALUES (:key, 0, :now)"
+    " ON CONFLICT (key) DO NOTHING"
 )
 _LONGEST_BLOCK = text(
-    "SELECT max(blocked_until) FROM (SELECT blocked_until FROM sign_in_throttles WHERE key = ANY(:keys) ORDER BY key FOR UPDATE) AS held"
+    "SELECT max(blocked_until) FROM ("
+    "SELECT blocked_until FROM sign_in_throttles WHERE key = ANY(:keys) ORDER BY key FOR UPDATE"
+    ") AS held"
 )
 _COUNT = text("""
     UPDATE sign_in_throttles SET
@@ -154,7 +157,8 @@ _COUNT = text("""
         window_started_at = CASE WHEN window_started_at < :window THEN :now ELSE window_started_at END,
         blocked_until = CASE
             WHEN window_started_at < :window OR failures + 1 < :free THEN NULL
-            ELSE CAST(:now AS timestamptz) + make_interval(secs => least(900, 5 * power(2, least(failures + 1 - :free, 10))))
+            ELSE CAST(:now AS timestamptz)
+                + make_interval(secs => least(900, 5 * power(2, least(failures + 1 - :free, 10))))
         END
     WHERE key = :key
 """)

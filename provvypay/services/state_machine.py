@@ -74,7 +74,9 @@ def check_step(source: LinkStatus, target: LinkStatus, event: str) -> Step:
     if step not in TRANSITIONS:
         raise IllegalStep(
             f"{source} → {target} by {event}",
-            public_message=f"This link is {source.lower()} now, so that is no longer possible. Reload the page to see it.",
+            public_message=(
+                f"This link is {source.lower()} now, so that is no longer possible. Reload the page to see it."
+            ),
         )
     return step
 
@@ -91,7 +93,9 @@ MOST_ATTEMPTS = 1 + len(RETRY_WAITS)
 
 
 def retry_wait(attempts: int) -> dt.timedelta | None:
-    """Return how long to wait after so many failed tries, ±10 % so that failures do not come back in step; None = give up.
+    """Return how long to wait after so many failed tries; None = give up.
+
+    The wait varies by ±10 % so that failures do not come back in step.
 
     :param attempts: tries made so far, at least 1
     """

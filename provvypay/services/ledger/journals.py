@@ -13,17 +13,21 @@ from provvypay.kit.ids import uuid7
 from provvypay.services.ledger.postings import Draft
 
 _JOURNALS = text("""
-    INSERT INTO journals (id, organization_id, kind, source_type, source_id, currency, effective_at, description, link_id, reverses_id)
+    INSERT INTO journals
+        (id, organization_id, kind, source_type, source_id, currency, effective_at, description, link_id, reverses_id)
     SELECT id, :organization_id, kind, source_type, source_id, currency, effective_at, description, link_id, reverses_id
-    FROM jsonb_to_recordset(CAST(:journals AS jsonb)) AS j (id uuid, kind text, source_type text, source_id uuid, currency text,
-        effective_at timestamptz, description text, link_id uuid, reverses_id uuid)
+    FROM jsonb_to_recordset(CAST(:journals AS jsonb)) AS j
+        (id uuid, kind text, source_type text, source_id uuid, currency text, effective_at timestamptz,
+        description text, link_id uuid, reverses_id uuid)
 """)
 
 _ENTRIES = text("""
-    INSERT INTO ledger_entries (journal_id, line_no, organization_id, account_code, side, amount_minor, currency, asset, asset_amount)
+    INSERT INTO ledger_entries
+        (journal_id, line_no, organization_id, account_code, side, amount_minor, currency, asset, asset_amount)
     SELECT journal_id, line_no, :organization_id, account_code, side, amount_minor, currency, asset, asset_amount
-    FROM jsonb_to_recordset(CAST(:entries AS jsonb)) AS e (journal_id uuid, line_no int, account_code text, side text, amount_minor bigint,
-        currency text, asset text, asset_amount bigint)
+    FROM jsonb_to_recordset(CAST(:entries AS jsonb)) AS e
+        (journal_id uuid, line_no int, account_code text, side text, amount_minor bigint, currency text, asset text,
+        asset_amount bigint)
 """)
 
 
