@@ -1,0 +1,46 @@
+"""What this member was told, newest first, and the act of having read it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, url_for
+from flask_login import current_user
+
+from provvypay.kit import clock
+from provvypay.kit.db import transaction
+from provvypay.services import notifications
+from provvypay.web.activity import exception_title
+from provvypay.web.formatting import money
+from provvypay.web.guards import current_org, signed_in
+from provvypay.web.htmx import redirect, render, wants_fragment
+
+bp = Blueprint("notifications", __name__)
+
+
+@bp.get("/notifications")
+@signed_in
+def index() -> Response:
+    """Show the whole page, or its list."""
+    with transaction(current_org.id) as session:
+        rows = notifications.newest(session, current_org.id, current_user.id)
+    return render("notifications/index.html", fragments=("notifications_list",), rows=[_row(one) for one in rows])
+
+
+@bp.post("/notifications/readings")
+@signed_in
+def mark_all_read() -> Response:
+    """Mark everything as read."""
+    with transaction(current_org.id) as session:
+        notifications.mark_all_read(session, current_org.id, current_user.id, now=clock.now())
+    return index() if wants_fragment() else redirect(url_for("notifications.index"))
+
+
+def _row(told: notifications.Told) -> dict[str, object]:
+    amount = money(int(told.data["amount_minor"]), str(told.data["currency"]))
+    about = str(told.data["description"])
+    if told.kind == "payment.exception":
+        title, detail = f"{amount} needs you", f"{about}. {exception_title(str(told.data.get('kind')))}"
+        url = url_for("exceptions.show", exception_id=told.cause_id)
+    else:
+        title, detail = f"{amount} received", f"{about} is paid."
+        url = url_for("links.show", link_id=told.link_id)
+    return {"title": title, "detail": detail, "at": told.at, "read": told.read, "url": url}

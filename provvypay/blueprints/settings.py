@@ -1,0 +1,94 @@
+"""Settings: who the organization is, which ways to pay are on, and the rates in use."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, flash, request, url_for
+
+from provvypay.domain.assets import ASSETS
+from provvypay.domain.roles import Permission
+from provvypay.errors import Invalid
+from provvypay.flows.current_rates import current_rates
+from provvypay.kit import clock
+from provvypay.kit.db import transaction
+from provvypay.kit.zones import TIME_ZONES
+from provvypay.services import organizations
+from provvypay.web.forms import Fields, FormState
+from provvypay.web.guards import current_org, needs, signed_in
+from provvypay.web.htmx import redirect, render
+from provvypay.web.payment_methods import payment_methods
+from provvypay.web.rates import rate_rows
+from provvypay.web.request_context import actor
+
+bp = Blueprint("settings", __name__, url_prefix="/settings")
+
+
+@bp.get("/organization")
+@signed_in
+def organization() -> Response:
+    """Show the organization's profile."""
+    with transaction(current_org.id) as session:
+        row = organizations.get(session, current_org.id)
+        chosen = organizations.settings_of(session, current_org.id)
+    values = {
+        "name": row.name,
+        "time_zone": row.time_zone,
+        "legal_name": chosen.legal_name,
+        "legal_id": chosen.legal_id,
+        "support_email": chosen.support_email,
+        "version": str(row.version),
+    }
+    return _organization_page(FormState(values))
+
+
+@bp.post("/organization")
+@needs(Permission.SETTINGS_MANAGE)
+def change_organization() -> Response:
+    """Save the profile, unless somebody else saved it since this form was loaded."""
+    fields = Fields(request.form)
+    name = fields.text("name", "Enter the name your customers know.", most=120)
+    legal_name = fields.text("legal_name", most=200)
+    legal_id = fields.text("legal_id", most=60)
+    support_email = fields.email("support_email")
+    time_zone = fields.choice("time_zone", TIME_ZONES, "Choose one of the time zones in the list.")
+    kept = ("name", "legal_name", "legal_id", "support_email", "time_zone", "version")
+    if not fields.valid:
+        return _organization_page(fields.state(*kept), 422)
+    try:
+        with transaction(current_org.id) as session:
+            organizations.update_profile(
+                session, current_org.id, version=fields.version(), name=name, time_zone=time_zone,
+                legal_name=legal_name, legal_id=legal_id, support_email=support_email, actor=actor(),
+            )  # fmt: skip
+    except Invalid as error:
+        fields.take_in(error)
+        return _organization_page(fields.state(*kept), 422)
+    flash("Saved.", "good")
+    return redirect(url_for("settings.organization"))
+
+
+@bp.get("/payments")
+@signed_in
+def payments() -> Response:
+    """Say which ways to pay are on, and why the others are not."""
+    with transaction(current_org.id) as session:
+        chosen = organizations.settings_of(session, current_org.id)
+    return render("settings/payments.html", methods=payment_methods(card_chosen=chosen.card_enabled))
+
+
+@bp.get("/rates")
+@signed_in
+def rates() -> Response:
+    """Show what each token is worth in the organization's currency, and how old that is."""
+    table = current_rates()
+    rows = rate_rows(table, list(ASSETS), current_org.currency, now=clock.now()) if len(table) else []
+    return render("settings/rates.html", rows=rows)
+
+
+def _organization_page(form: FormState, http_status: int = 200) -> Response:
+    return render(
+        "settings/organization.html",
+        fragments=("organization_form",),
+        http_status=http_status,
+        form=form,
+        time_zones=TIME_ZONES,
+    )

@@ -1,0 +1,64 @@
+"""What happened, in words: one table of sentences for the dashboard's activity and for exceptions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from provvypay.services.overview import Happening
+from provvypay.web.formatting import money
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityLine:
+    """One line as the templates draw it."""
+
+    icon: str
+    tone: str
+    what: str
+    detail: str
+    at: dt.datetime
+    step: str = "done"
+
+
+# event → icon, tone, sentence; what is not here is no news for a merchant
+_WORDS = {
+    "link.opened": ("circle-dot", "accent", "Link opened"),
+    "link.discarded": ("ban", "quiet", "Draft discarded"),
+    "link.canceled": ("ban", "quiet", "Link canceled"),
+    "link.expired": ("hourglass", "quiet", "Link expired"),
+    "link.paid": ("circle-check", "good", "Paid"),
+    "link.paid_in_time_seen_late": ("circle-check", "good", "Paid in time, seen late"),
+    "link.paid_within_grace": ("circle-check", "good", "Paid late, within your grace"),
+    "link.late_payment_accepted": ("circle-check", "good", "Late payment accepted"),
+    "link.marked_paid": ("circle-check", "good", "Marked as paid"),
+    "link.mark_undone": ("undo", "quiet", "Mark as paid undone"),
+    "payment.held": ("alert", "warn", "Money held for you to decide"),
+    "card.declined": ("circle-cross", "quiet", "Card declined by the bank"),
+    "fee.booked": ("book", "quiet", "Fee booked"),
+}
+
+_EXCEPTIONS = {
+    "DOUBLE": "The link was paid already.",
+    "LATE": "It arrived after the link had ended.",
+    "MISMATCH": "The amount is not the link’s.",
+}
+
+
+def describe(one: Happening) -> ActivityLine | None:
+    """Return the line of an event, or None for one that is no news."""
+    words = _WORDS.get(one.event)
+    if words is None:
+        return None
+    icon, tone, what = words
+    amount = money(one.amount_minor, one.currency)
+    if one.event == "fee.booked":
+        amount = money(int(one.data["fee_minor"]), str(one.data["currency"]))
+    elif one.event == "payment.held":
+        amount = money(int(one.data["amount_minor"]), str(one.data["currency"]))
+    return ActivityLine(icon, tone, what, f"{one.description} · {amount}", one.at)
+
+
+def exception_title(kind: str) -> str:
+    """Return the sentence that says why money is held."""
+    return _EXCEPTIONS.get(kind, "It needs your decision.")

@@ -1,0 +1,22 @@
+"""Where a person may be sent after signing in: our own pages only."""
+
+from __future__ import annotations
+
+import unicodedata
+from urllib.parse import unquote, urlsplit
+
+
+def own_path(wanted: str) -> str | None:
+    r"""Return a path on this site, or None for anything a browser might take for another site.
+
+    Browsers read `/\evil` and `//evil` as hosts and drop tabs and line breaks before they look.
+    """
+    plain = unquote(wanted)
+    if not wanted.startswith("/") or plain[1:2] in {"/", "\\"} or "\\" in plain or len(wanted) > 2000:
+        return None
+    if any(unicodedata.category(char)[0] == "C" or char.isspace() for char in plain):
+        return None
+    parts = urlsplit(wanted)
+    if parts.scheme or parts.netloc:
+        return None
+    return wanted
