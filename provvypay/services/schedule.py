@@ -36,9 +36,16 @@ def claim_due(session: Session, names: list[str]) -> list[str]:
     return [row.name for row in rows]
 
 
+RETRY_SECONDS = 60
+"""A run that failed is tried again after this long, if its next regular run is further away."""
+
+
 def finished(session: Session, name: str, error: str = "") -> None:
-    """Write down that a run ended, and how."""
+    """Write down that a run ended, and how; a failed one comes again within a minute."""
     session.execute(
-        text("UPDATE schedules SET last_finished_at = clock_timestamp(), last_error = :error WHERE name = :name"),
-        {"name": name, "error": error[:500]},
+        text(
+            "UPDATE schedules SET last_finished_at = clock_timestamp(), last_error = :error, next_run_at = CASE WHEN :error = ''"
+            " THEN next_run_at ELSE least(next_run_at, clock_timestamp() + make_interval(secs => :retry)) END WHERE name = :name"
+        ),
+        {"name": name, "error": error[:500], "retry": RETRY_SECONDS},
     )
