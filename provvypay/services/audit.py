@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from provvypay.models.audit import AuditLog
@@ -40,8 +41,10 @@ def record(
     :param action: a dotted name of docs/reference/events.md
     :param detail: ids and values, never a secret
     """
-    session.add(
-        AuditLog(
+    # A plain INSERT: an ORM object would read its defaults back, and neither the worker nor an act without an
+    # organization may read audit rows.
+    session.execute(
+        insert(AuditLog).values(
             organization_id=organization_id,
             actor_type=actor.type,
             actor_id=actor.id,
