@@ -1,0 +1,228 @@
+"""Read what the pay page shows, by short code: two statements, because many people wait on this page at once.
+
+The first finds whose link it is and enters that organization; the second reads all the rest under row-level security.
+No more leaves here than the page needs: no ids, nothing about the customer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from provvypay.domain.statuses import LinkStatus, SessionState
+from provvypay.services import declines
+from provvypay.services.link_views import method
+from provvypay.services.numbers import receipt_number
+
+
+class Face(StrEnum):
+    """What the page says at its first glance."""
+
+    CHOOSE = "CHOOSE"
+    PROCESSING = "PROCESSING"
+    PAID = "PAID"
+    EXPIRED = "EXPIRED"
+    CANCELED = "CANCELED"
+    UNAVAILABLE = "UNAVAILABLE"
+
+    @property
+    def is_final(self) -> bool:
+        """Say whether the page need not ask again: nothing happens to it by itself."""
+        return self in {Face.PAID, Face.EXPIRED, Face.CANCELED}
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """Who is paid."""
+
+    name: str
+    monogram: str
+    legal_name: str
+    legal_id: str
+    support_email: str
+
+
+@dataclass(frozen=True, slots=True)
+class PayLink:
+    """What is asked for."""
+
+    short_code: str
+    amount_minor: int
+    currency: str
+    description: str
+    reference: str
+    expires_at: dt.datetime | None
+    time_zone: str
+    """the payee's; the page's times are in it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Whether it can be paid by card, and if not, why."""
+
+    available: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof for the customer."""
+
+    number: str
+    paid_at: dt.datetime
+    method: str
+    reference: str
+    """the provider's, by which the payee finds the payment"""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to know before choosing."""
+
+    tone: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PayPage:
+    """Everything the page shows."""
+
+    face: Face
+    payee: Payee
+    link: PayLink
+    card: Card
+    receipt: Receipt | None
+    notice: Notice | None
+
+
+# Row-level security reads app.org_id when the next statement begins, so one statement cannot do both.
+_ENTER = text("""
+    SELECT organization_id, link_id, set_config('app.org_id', CAST(organization_id AS text), true)
+    FROM lookup_link(:code)
+""")
+
+# The newest session is found through the attempts, which are indexed by link.
+_READ = text("""
+    SELECT l.short_code, l.status, l.amount_minor, l.currency, l.description, l.reference, l.expires_at,
+        o.name, o.time_zone, m.legal_name, m.legal_id, m.support_email, m.card_enabled,
+        c.state AS session_state, c.payment_status, c.decline_code,
+        s.id AS settlement_id, s.settled_at, p.provider, p.asset, p.provider_reference
+    FROM payment_links l
+    JOIN organizations o ON o.id = l.organization_id
+    JOIN merchant_settings m ON m.organization_id = l.organization_id
+    LEFT JOIN LATERAL (
+        SELECT cs.state, cs.payment_status, cs.decline_code
+        FROM payment_attempts a JOIN checkout_sessions cs ON cs.attempt_id = a.id
+        WHERE a.link_id = l.id AND a.organization_id = :org AND cs.organization_id = :org
+        ORDER BY a.number DESC LIMIT 1) AS c ON true
+    LEFT JOIN settlements s ON s.link_id = l.id AND s.organization_id = :org AND s.voided_at IS NULL
+    LEFT JOIN settlement_parts t ON t.settlement_id = s.id AND t.organization_id = :org
+    LEFT JOIN payments p ON p.id = t.payment_id AND p.organization_id = :org
+    WHERE l.id = :id AND l.organization_id = :org
+    ORDER BY p.occurred_at DESC NULLS LAST LIMIT 1
+""")
+
+
+def read(
+    session: Session,
+    short_code: str,
+    *,
+    now: dt.datetime,
+    cards_on: bool,
+    returned: bool = False,
+    canceled: bool = False,
+) -> PayPage | None:
+    """Return the pay page of a link; None for a code nobody has, and for a draft, which nobody may know of.
+
+    :param session: of a transaction without an organization; it is in the link's afterwards
+    :param short_code: normalized
+    :param cards_on: whether this deployment takes cards at all
+    :param returned: the customer has just come back from the hosted page; a visit proves nothing, so it is not PAID
+    :param canceled: the customer left the hosted page without paying
+    """
+    found = session.execute(_ENTER, {"code": short_code}).one_or_none()
+    if found is None:
+        return None
+    session.info["organization_id"] = found.organization_id
+    row = session.execute(_READ, {"org": found.organization_id, "id": found.link_id}).one_or_none()
+    if row is None or row.status in {LinkStatus.NEW, LinkStatus.DRAFT}:
+        return None
+    card = _card(row, cards_on=cards_on)
+    face = _face(row, card, now=now, returned=returned)
+    return PayPage(
+        face=face,
+        payee=Payee(row.name, monogram(row.name), row.legal_name, row.legal_id, row.support_email),
+        link=PayLink(
+            short_code=row.short_code,
+            amount_minor=row.amount_minor,
+            currency=row.currency,
+            description=row.description,
+            reference=row.reference,
+            expires_at=row.expires_at,
+            time_zone=row.time_zone,
+        ),
+        card=card,
+        receipt=_receipt(row) if face is Face.PAID else None,
+        notice=_notice(row, canceled=canceled) if face is Face.CHOOSE else None,
+    )
+
+
+def monogram(name: str) -> str:
+    """Return up to two letters that stand for a name."""
+    letters = [word[0].upper() for word in name.split() if word[0].isalnum()]
+    return "".join(letters[:2]) or "?"
+
+
+def _face(row: Any, card: Card, *, now: dt.datetime, returned: bool) -> Face:
+    if row.status != LinkStatus.OPEN:
+        return Face(row.status)
+    on_its_way = row.session_state == SessionState.COMPLETE and row.payment_status == "unpaid"
+    if on_its_way or (returned and row.session_state == SessionState.OPEN):
+        return Face.PROCESSING
+    if row.expires_at is not None and now >= row.expires_at:
+        # The sweep has not been here yet; no payment is started after the end all the same.
+        return Face.EXPIRED
+    return Face.CHOOSE if card.available else Face.UNAVAILABLE
+
+
+def _card(row: Any, *, cards_on: bool) -> Card:
+    if not cards_on:
+        return Card(available=False, reason="Card payments are switched off at the moment.")
+    if not row.card_enabled:
+        return Card(available=False, reason=f"{row.name} does not take cards at the moment.")
+    return Card(available=True, reason=None)
+
+
+def _receipt(row: Any) -> Receipt:
+    return Receipt(
+        number=receipt_number(row.settlement_id),
+        paid_at=row.settled_at,
+        method=method(row.provider, row.asset),
+        reference=row.provider_reference,
+    )
+
+
+def _notice(row: Any, *, canceled: bool) -> Notice | None:
+    if row.session_state == SessionState.COMPLETE:
+        # Paid, and yet the link is open: what arrived was not what was asked for, and is held as an exception.
+        return Notice(
+            "warn",
+            "A payment has arrived already",
+            f"It is safe, but it is not the amount asked for. {row.name} sees it; ask them before you pay again.",
+        )
+    if row.session_state == SessionState.OPEN and row.decline_code:
+        why = declines.reason(row.decline_code)
+        return Notice(
+            "warn",
+            "Your card was declined",
+            f"By your bank{f': {why}' if why else ''}. Nothing was charged; you can try again or use another card.",
+        )
+    if canceled:
+        return Notice("accent", "You came back without paying", "Nothing was charged. You can still pay below.")
+    return None
