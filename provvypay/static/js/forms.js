@@ -86,6 +86,14 @@ export function watchForms() {
     mirrorAll(event.target);
   });
 
+  // The line of ink runs along the button that was pressed, not along every button of the form.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    event.detail.requestConfig.triggeringEvent?.submitter?.setAttribute("aria-busy", "true");
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    event.detail.requestConfig?.triggeringEvent?.submitter?.removeAttribute("aria-busy");
+  });
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-reveal]");
     if (button) reveal(button);

@@ -36,7 +36,9 @@ export function watchLiveParts(htmx) {
 
   document.addEventListener("htmx:load", (event) => {
     const speaker = event.target.closest?.("[data-announce]") ?? event.target.querySelector?.("[data-announce]");
-    if (speaker && event.target !== document.body) announce(speaker.dataset.announce);
+    if (!speaker || event.target === document.body) return;
+    announce(speaker.dataset.announce);
+    if (speaker.dataset.title) document.title = `${speaker.dataset.title} · Provvypay`;
   });
 
   // Coming back to the page asks at once instead of waiting for the next turn of a slowed-down timer.
