@@ -17,6 +17,7 @@ from provvypay.sandbox.core import Core
 from provvypay.sandbox.stripe import api as stripe_api
 from provvypay.sandbox.stripe import delivery, pages
 from provvypay.sandbox.stripe import service as stripe_service
+from provvypay.sandbox.stripe.errors import StripeError
 from provvypay.sandbox.stripe.state import StripeState
 
 LARGEST_REQUEST_BYTES = 1024 * 1024
@@ -60,8 +61,11 @@ def create_sandbox(
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ValueError(f"{state_file} is not a sandbox state file: {error!r}") from error
     if webhook_url:
-        with core.lock:
-            stripe_service.point_webhooks(sandbox.stripe, webhook_url, webhook_secret or "")
+        try:
+            with core.lock:
+                stripe_service.point_webhooks(sandbox.stripe, webhook_url, webhook_secret or "")
+        except StripeError as error:
+            raise ValueError(str(error)) from error
     app = Flask("provvypay.sandbox", template_folder="templates", static_folder="static")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
     app.extensions["sandbox"] = sandbox

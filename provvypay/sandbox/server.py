@@ -76,7 +76,7 @@ def running(
     :param port: 0 takes a free one
     """
     server, sandbox = _prepared("127.0.0.1", port, state_file, webhook_url, webhook_secret)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield Running(f"http://127.0.0.1:{server.server_port}", sandbox)

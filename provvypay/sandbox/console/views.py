@@ -37,7 +37,7 @@ SAID = {
 Form = dict[str, str]
 Action = Callable[[Form], str | None]
 """Takes the submitted form and returns a key of SAID; raises one of WRONG when it cannot."""
-WRONG = (CannotDo, UnknownFault, gecko_service.BadSwitch, StripeError, KeyError, ValueError)
+WRONG = (CannotDo, UnknownFault, gecko_service.BadSwitch, StripeError, LookupError, ValueError)
 
 
 def blueprint(core: Core, stripe: StripeState, gecko: GeckoState) -> Blueprint:
@@ -65,7 +65,7 @@ def blueprint(core: Core, stripe: StripeState, gecko: GeckoState) -> Blueprint:
             said = action({key: value.strip() for key, value in request.form.items()})
         except WRONG as error:
             words = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-            return page(getattr(error, "status", 422), words)
+            return page(error.status if isinstance(error, CannotDo) else 422, words)
         return redirect(f"/?said={said or 'done'}#{part}", 303)
 
     return bp

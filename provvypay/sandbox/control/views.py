@@ -5,7 +5,7 @@ Every call and its shapes: docs/reference/sandbox.md.
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
 from provvypay.sandbox.coingecko import service as gecko_service
@@ -26,6 +26,10 @@ def blueprint(core: Core, stripe: StripeState, gecko: GeckoState) -> Blueprint:
     _faults(bp, core)
     _rates(bp, core, gecko)
     stripe_routes.register(bp, stripe)
+
+    @bp.route("/<path:rest>", methods=["GET", "POST", "DELETE", "PUT", "PATCH"])
+    def unknown(rest: str) -> Response:
+        raise CannotDo(f"There is no {request.method} /_control/{rest}", 404)
 
     @bp.errorhandler(CannotDo)
     def cannot(error: CannotDo) -> Response:

@@ -5,6 +5,7 @@ included. Time-outs and retry times are not published; ours are settings.
 """
 
 import http.client
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from provvypay.sandbox.stripe.state import StripeState
 
 USER_AGENT = "Stripe/1.0 (+https://stripe.com/docs/webhooks)"
 IDLE_SECONDS = 0.5
+log = logging.getLogger("provvypay.sandbox")
 
 
 def loop(state: StripeState) -> Callable[[], None]:
@@ -32,7 +34,12 @@ def loop(state: StripeState) -> Callable[[], None]:
                     core.changed.wait(min(pause, IDLE_SECONDS))
                     continue
                 queue.mark(state, delivery, "sending")
-            send(state, delivery)
+            try:
+                send(state, delivery)
+            except Exception:
+                log.exception("Delivery %s could not be sent", delivery["id"])
+                with core.lock:
+                    queue.mark(state, delivery, "failed")
 
     return deliveries
 
@@ -44,7 +51,7 @@ def send(state: StripeState, delivery: dict[str, Any], *, sign: str = "good", re
     :param retry: whether a failure is tried again by itself
     """
     with state.core.lock:
-        event = state.table("events")[delivery["event"]]
+        event = state.table("events").get(delivery["event"], {})
         endpoint = state.table("webhook_endpoints").get(delivery["endpoint"])
         secret = endpoint["secret"] if endpoint else ""
         timeout = state.settings.delivery_timeout_seconds
