@@ -23,6 +23,10 @@ BLUEPRINTS = (
     "dashboard",
     "settings",
     "notifications",
+    "links",
+    "pay",
+    "ledger",
+    "exceptions",
     "health",
     "webhooks",
 )

@@ -1,0 +1,181 @@
+"""The public payment page, /p/<short_code>: one view for the page and for its poll, and the way to the card page.
+
+Whoever waits here asks every two seconds, so a poll that has nothing new ends at Redis (flows/live.py). A visit proves
+nothing: PAID comes from the books alone. No session, no organization and no person is looked up here.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode
+
+import structlog
+from flask import Blueprint, Response, make_response, request, url_for
+
+from provvypay.domain.short_codes import normalize
+from provvypay.errors import NotFound, ProvvypayError, Unavailable
+from provvypay.flows import live, stripe_payment
+from provvypay.kit import clock
+from provvypay.kit.db import transaction
+from provvypay.kit.settings import settings
+from provvypay.services import pay_view
+from provvypay.services.link_views import pay_url
+from provvypay.services.pay_view import Face, Notice, PayPage
+from provvypay.web import qr
+from provvypay.web.formatting import use_time_zone
+from provvypay.web.htmx import redirect, render, wants_fragment
+
+log = structlog.get_logger(__name__)
+
+bp = Blueprint("pay", __name__, url_prefix="/p")
+
+_FAST_SECONDS, _SLOW_SECONDS = 2, 10
+_SLOWER_AFTER = 120
+"""seconds: who has waited this long is asked less often"""
+
+_SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{8,120}")
+_WHOLE = re.compile(r"[0-9]{1,11}")
+
+
+@bp.get("/<short_code>")
+def show(short_code: str) -> Response:
+    """Show the page to a visitor and its live part to the poll inside it; 204 while nothing is new, 286 at the end."""
+    code = normalize(short_code)
+    if code is None:
+        return _unknown()
+    if code != short_code and not wants_fragment():
+        return redirect(
+            f"{url_for('pay.show', short_code=code)}{f'?{urlencode(request.args)}' if request.args else ''}"
+        )
+    since, seconds = _pace()
+    token = live.face_token(code)
+    if token is not None and _polls() and request.args.get("seen") == _seen(token, seconds):
+        return make_response("", 204)
+    # Before the row is read: what changes after that makes another token, and the next poll sees it.
+    token = token or live.new_face_token(code)
+    page = _read(code)
+    return _unknown() if page is None else _page(page, seen=_seen(token, seconds), since=since, seconds=seconds)
+
+
+@bp.post("/<short_code>/card")
+def card(short_code: str) -> Response:
+    """Send the customer to the hosted card page; what stands in the way is said on the page, in its state."""
+    code = normalize(short_code)
+    if code is None:
+        return _unknown()
+    try:
+        return redirect(stripe_payment.start_checkout(code))
+    except ProvvypayError as error:
+        log.info("checkout.not_started", code=error.code, detail=str(error))
+        return _not_started(code, error)
+
+
+@bp.get("/<short_code>/card/return")
+def card_return(short_code: str) -> Response:
+    """Learn from Stripe how the session ended, then show the page. The visit itself proves nothing.
+
+    A session of another link changes nothing here, and one that Stripe does not know yet is found by its webhook.
+    """
+    code = normalize(short_code)
+    session_id = request.args.get("session_id", "")
+    if code is None:
+        return _unknown()
+    if not _SESSION_ID.fullmatch(session_id):
+        return redirect(url_for("pay.show", short_code=code))
+    try:
+        confirmed = stripe_payment.confirm(session_id)
+    except ProvvypayError as error:
+        # Stripe is away or answers oddly: the page waits, and the janitor asks again.
+        log.warning("return.not_confirmed", code=error.code, detail=str(error))
+        return redirect(url_for("pay.show", short_code=code, returned=1))
+    own = confirmed.short_code == code
+    return redirect(url_for("pay.show", short_code=code, returned=1 if own else None))
+
+
+@bp.get("/<short_code>/qr.svg")
+def qr_svg(short_code: str) -> Response:
+    """Return this page's address as a QR code.
+
+    :raises NotFound: for a code nobody has, and for a draft
+    """
+    code = normalize(short_code)
+    if code is None or _read(code) is None:
+        raise NotFound(f"short code {short_code!r}")
+    return qr.svg_file(pay_url(settings().public_base_url, code), code)
+
+
+# ---------------------------------------------------------------- what the views share
+
+
+def _read(code: str) -> PayPage | None:
+    with transaction() as session:
+        return pay_view.read(
+            session,
+            code,
+            now=clock.now(),
+            cards_on=settings().card_payments_on,
+            returned=request.args.get("returned") == "1",
+            canceled=request.args.get("card") == "canceled",
+        )
+
+
+def _page(page: PayPage, *, seen: str, since: int, seconds: int, http_status: int = 200) -> Response:
+    use_time_zone(page.link.time_zone)
+    return render(
+        "pay/show.html",
+        fragments=("payment_status",),
+        http_status=http_status,
+        stop_polling=page.face.is_final,
+        face=page.face,
+        payee=page.payee,
+        link=page.link,
+        card=page.card,
+        receipt=page.receipt,
+        notice=page.notice,
+        poll_seconds=seconds,
+        seen=seen,
+        since=since,
+        returned="1" if page.face is Face.PROCESSING and request.args.get("returned") == "1" else None,
+    )
+
+
+def _unknown() -> Response:
+    """Answer alike for a code nobody has, for one that cannot be, and for a draft.
+
+    :raises NotFound: inside a page, where an alert says it
+    """
+    if wants_fragment():
+        raise NotFound("short code")
+    return render("pay/unknown.html", http_status=404)
+
+
+def _not_started(code: str, error: ProvvypayError) -> Response:
+    """Show the page with why no card page was opened."""
+    page = _read(code)
+    if page is None:
+        return _unknown()
+    notice = None
+    if page.face is Face.CHOOSE:
+        away = isinstance(error, Unavailable)
+        notice = Notice("warn", "Not yet" if away else "The card page did not open", error.public_message)
+    status = 409 if isinstance(error, NotFound) else error.status
+    shown = PayPage(page.face, page.payee, page.link, page.card, page.receipt, notice or page.notice)
+    since, seconds = _pace()
+    return _page(shown, seen="", since=since, seconds=seconds, http_status=status)
+
+
+def _polls() -> bool:
+    return wants_fragment() and request.headers.get("HX-Target") == "payment_status"
+
+
+def _pace() -> tuple[int, int]:
+    """Return since when this visitor has been here (Unix time) and how many seconds lie between two polls now."""
+    now = int(clock.now().timestamp())
+    typed = request.args.get("since", "")
+    since = min(int(typed), now) if _WHOLE.fullmatch(typed) else now
+    return since, _FAST_SECONDS if now - since < _SLOWER_AFTER else _SLOW_SECONDS
+
+
+def _seen(token: str, seconds: int) -> str:
+    """Return what a poll carries: the face it shows and its pace, so that a new pace is a new answer too."""
+    return f"{token}.{seconds}"

@@ -1,0 +1,96 @@
+"""The form of a payment link: what people type turned into details, and one link however often a form is sent.
+
+A form that is sent twice (a double click, a reload, a lost answer) must not make two links. The page carries a key
+made when it was drawn, and the new link's own id is derived from that key and from everything that was typed; so the
+second sending meets the first one's primary key and gets its link. No table of used keys is needed, none has to be
+cleaned, and two that arrive at the same moment are ordered by PostgreSQL. Who goes back, changes the amount and sends
+again means a second link and gets it, because what was typed is part of the id. The organization and the person are
+part of it too: nobody can aim at another's id.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import uuid
+from zoneinfo import ZoneInfo
+
+from provvypay.domain.currencies import CURRENCIES
+from provvypay.kit.ids import uuid7
+from provvypay.models.payment_link import PaymentLink
+from provvypay.services.payment_links import LinkDetails
+from provvypay.web.forms import Fields, FormState
+
+TYPED = ("amount", "currency", "description", "reference", "expiry", "expires_at")
+LONGEST_TEXT = 255
+
+_TIME_BITS = 80
+"""a version 7 UUID keeps its time in the 48 bits above these"""
+
+
+def currencies() -> list[tuple[str, str]]:
+    """Return the currencies of the list, with their names."""
+    return [(currency.code, currency.name) for currency in CURRENCIES.values()]
+
+
+def blank(currency: str) -> FormState:
+    """Return a new link's form with the usual choices made."""
+    return FormState({"currency": currency, "expiry": "7d", "form_key": uuid7().hex})
+
+
+def of_draft(link: PaymentLink, zone: str) -> FormState:
+    """Return a draft's form.
+
+    :param zone: the organization's, in which its expiry is shown
+    """
+    local = link.expires_at.astimezone(ZoneInfo(zone)) if link.expires_at else None
+    digits = CURRENCIES[link.currency].digits
+    whole, fraction = divmod(link.amount_minor, 10**digits)
+    return FormState(
+        {
+            "amount": f"{whole}.{fraction:0{digits}d}" if digits else str(whole),
+            "currency": link.currency,
+            "description": link.description,
+            "reference": link.reference,
+            "expiry": "custom" if local else "never",
+            "expires_at": local.strftime("%Y-%m-%dT%H:%M") if local else "",
+            "version": str(link.version),
+        }
+    )
+
+
+def read(fields: Fields, zone: str, now: dt.datetime) -> LinkDetails:
+    """Return what was typed; what is wrong is noted in the fields.
+
+    :param zone: the organization's, in which a chosen day and hour are meant
+    """
+    amount_minor, currency = fields.amount()
+    return LinkDetails(
+        amount_minor=amount_minor,
+        currency=currency,
+        description=fields.text("description", "Say what it is for; your customer reads it.", most=LONGEST_TEXT),
+        reference=fields.text("reference", most=LONGEST_TEXT),
+        expires_at=fields.expiry(zone, now),
+    )
+
+
+def link_id(fields: Fields, action: str, organization_id: uuid.UUID, member_id: uuid.UUID) -> uuid.UUID:
+    """Return the id of the link this sending makes; the same for the same form sent again by the same person.
+
+    :param action: open or draft
+    """
+    key = _key(fields.raw("form_key"))
+    parts = [organization_id.hex, member_id.hex, key.hex, action, *(fields.raw(name) for name in TYPED)]
+    # Each part with its length, so that no text can pretend to be two.
+    digest = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode("utf-8", "replace")).digest()
+    random_part = int.from_bytes(digest[:10]) & ~(0xF << 76) & ~(0b11 << 62)
+    return uuid.UUID(int=key.int >> _TIME_BITS << _TIME_BITS | 0x7 << 76 | 0b10 << 62 | random_part)
+
+
+def _key(typed: str) -> uuid.UUID:
+    """Return the key of a form; a new one, which protects from nothing, for what is none of ours."""
+    try:
+        key = uuid.UUID(hex=typed)
+    except ValueError:
+        return uuid7()
+    return key if key.version == 7 else uuid7()
