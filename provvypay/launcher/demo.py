@@ -91,6 +91,7 @@ def servers(demo: Demo, supervisor: Supervisor, hold: Sequence[int]) -> Iterator
 def environment(demo: Demo, postgres: EmbeddedPostgres, valkey: EmbeddedValkey) -> dict[str, str]:
     """Return every setting of the processes; vendors are the sandbox, or off."""
     return {
+        "PROVVYPAY_SWEEP_SECONDS": "5",  # nobody wants to watch a demo for a minute until a link expires
         **{name: value for name in PASSED_ON if (value := os.environ.get(name))},
         **datafolder.demo_secrets(demo.folder),
         "PROVVYPAY_ENV": "development",
@@ -127,13 +128,13 @@ def services(demo: Demo, env: Mapping[str, str]) -> list[Service]:
     sandbox = [
         sys.executable, "-m", "provvypay.sandbox", "--port", str(demo.sandbox_port),
         "--state", str(demo.folder / "sandbox.json"), "--webhook-url", f"{demo.app_url}/webhooks/stripe",
+        "--webhook-secret", env["STRIPE_WEBHOOK_SECRET"],
     ]  # fmt: skip
     web = [
         sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "--bind", f"127.0.0.1:{demo.port}",
         "provvypay.app:create_app()",
     ]  # fmt: skip
     return [
-        # the webhook secret reaches the sandbox in STRIPE_WEBHOOK_SECRET, where no list of processes shows it
         Service("sandbox", sandbox, env, f"{demo.sandbox_url}/_control/health"),
         Service("web", web, env, f"{demo.app_url}/health/ready"),
         Service("worker", [sys.executable, "worker.py"], env),
