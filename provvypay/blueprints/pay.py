@@ -20,7 +20,7 @@ from provvypay.kit.db import transaction
 from provvypay.kit.settings import settings
 from provvypay.services import pay_view
 from provvypay.services.link_views import pay_url
-from provvypay.services.pay_view import Face, Notice, PayPage
+from provvypay.services.pay_view import Came, PayPage
 from provvypay.web import qr
 from provvypay.web.formatting import use_time_zone
 from provvypay.web.htmx import redirect, render, wants_fragment
@@ -35,6 +35,7 @@ _SLOWER_AFTER = 120
 
 _SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{8,120}")
 _WHOLE = re.compile(r"[0-9]{1,11}")
+_WAYS = frozenset(Came)
 
 
 @bp.get("/<short_code>")
@@ -44,17 +45,19 @@ def show(short_code: str) -> Response:
     if code is None:
         return _unknown()
     if code != short_code and not wants_fragment():
-        return redirect(
-            f"{url_for('pay.show', short_code=code)}{f'?{urlencode(request.args)}' if request.args else ''}"
-        )
+        query = f"?{urlencode(request.args)}" if request.args else ""
+        return redirect(url_for("pay.show", short_code=code) + query)
     since, seconds = _pace()
     token = live.face_token(code)
     if token is not None and _polls() and request.args.get("seen") == _seen(token, seconds):
         return make_response("", 204)
     # Before the row is read: what changes after that makes another token, and the next poll sees it.
     token = token or live.new_face_token(code)
-    page = _read(code)
-    return _unknown() if page is None else _page(page, seen=_seen(token, seconds), since=since, seconds=seconds)
+    came = _came()
+    page = _read(code, came)
+    if page is None:
+        return _unknown()
+    return _page(page, came, seen=_seen(token, seconds), since=since, seconds=seconds)
 
 
 @bp.post("/<short_code>/card")
@@ -74,7 +77,7 @@ def card(short_code: str) -> Response:
 def card_return(short_code: str) -> Response:
     """Learn from Stripe how the session ended, then show the page. The visit itself proves nothing.
 
-    A session of another link changes nothing here, and one that Stripe does not know yet is found by its webhook.
+    A session of another link changes nothing, and Stripe is not even asked about it.
     """
     code = normalize(short_code)
     session_id = request.args.get("session_id", "")
@@ -82,14 +85,16 @@ def card_return(short_code: str) -> Response:
         return _unknown()
     if not _SESSION_ID.fullmatch(session_id):
         return redirect(url_for("pay.show", short_code=code))
+    with transaction() as session:
+        own = pay_view.has_session(session, code, session_id)
+    if not own:
+        return redirect(url_for("pay.show", short_code=code))
     try:
-        confirmed = stripe_payment.confirm(session_id)
+        stripe_payment.confirm(session_id)
     except ProvvypayError as error:
         # Stripe is away or answers oddly: the page waits, and the janitor asks again.
         log.warning("return.not_confirmed", code=error.code, detail=str(error))
-        return redirect(url_for("pay.show", short_code=code, returned=1))
-    own = confirmed.short_code == code
-    return redirect(url_for("pay.show", short_code=code, returned=1 if own else None))
+    return redirect(url_for("pay.show", short_code=code, returned=1))
 
 
 @bp.get("/<short_code>/qr.svg")
@@ -99,7 +104,7 @@ def qr_svg(short_code: str) -> Response:
     :raises NotFound: for a code nobody has, and for a draft
     """
     code = normalize(short_code)
-    if code is None or _read(code) is None:
+    if code is None or _read(code, None) is None:
         raise NotFound(f"short code {short_code!r}")
     return qr.svg_file(pay_url(settings().public_base_url, code), code)
 
@@ -107,19 +112,20 @@ def qr_svg(short_code: str) -> Response:
 # ---------------------------------------------------------------- what the views share
 
 
-def _read(code: str) -> PayPage | None:
+def _read(code: str, came: Came | None) -> PayPage | None:
     with transaction() as session:
-        return pay_view.read(
-            session,
-            code,
-            now=clock.now(),
-            cards_on=settings().card_payments_on,
-            returned=request.args.get("returned") == "1",
-            canceled=request.args.get("card") == "canceled",
-        )
+        return pay_view.read(session, code, now=clock.now(), cards_on=settings().card_payments_on, came=came)
 
 
-def _page(page: PayPage, *, seen: str, since: int, seconds: int, http_status: int = 200) -> Response:
+def _came() -> Came | None:
+    """Return how this visitor got here: what the hosted page's addresses say, or what a poll says again."""
+    if request.args.get("returned") == "1":
+        return Came.RETURNED
+    said = request.args.get("card") or request.args.get("came")
+    return Came(said) if said in _WAYS else None
+
+
+def _page(page: PayPage, came: Came | None, *, seen: str, since: int, seconds: int, http_status: int = 200) -> Response:
     use_time_zone(page.link.time_zone)
     return render(
         "pay/show.html",
@@ -135,7 +141,7 @@ def _page(page: PayPage, *, seen: str, since: int, seconds: int, http_status: in
         poll_seconds=seconds,
         seen=seen,
         since=since,
-        returned="1" if page.face is Face.PROCESSING and request.args.get("returned") == "1" else None,
+        came=came,
     )
 
 
@@ -151,17 +157,14 @@ def _unknown() -> Response:
 
 def _not_started(code: str, error: ProvvypayError) -> Response:
     """Show the page with why no card page was opened."""
-    page = _read(code)
+    came = Came.AWAY if isinstance(error, Unavailable) else Came.ENDED if error.status < 500 else Came.REFUSED
+    page = _read(code, came)
     if page is None:
         return _unknown()
-    notice = None
-    if page.face is Face.CHOOSE:
-        away = isinstance(error, Unavailable)
-        notice = Notice("warn", "Not yet" if away else "The card page did not open", error.public_message)
-    status = 409 if isinstance(error, NotFound) else error.status
-    shown = PayPage(page.face, page.payee, page.link, page.card, page.receipt, notice or page.notice)
     since, seconds = _pace()
-    return _page(shown, seen="", since=since, seconds=seconds, http_status=status)
+    # A link we know, and yet it was not found: cards are off.
+    status = 409 if isinstance(error, NotFound) else error.status
+    return _page(page, came, seen="", since=since, seconds=seconds, http_status=status)
 
 
 def _polls() -> bool:

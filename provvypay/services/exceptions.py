@@ -81,7 +81,6 @@ _PAGE = """(
 _OLDER = "AND (created_at, id) < (:at, :id)"
 _NEWER = "AND (created_at, id) > (:at, :id)"
 _ONE = text(_SELECT.format(source="payment_exceptions", rest="WHERE x.organization_id = :org AND x.id = :id"))
-_OPEN = text("SELECT count(*) FROM payment_exceptions WHERE organization_id = :org AND state = 'OPEN'")
 
 
 def page(
@@ -129,11 +128,6 @@ def one(session: Session, organization_id: uuid.UUID, exception_id: uuid.UUID) -
         link_amount_minor=row.link_amount_minor,
         link_currency=row.link_currency,
     )
-
-
-def open_count(session: Session, organization_id: uuid.UUID) -> int:
-    """Return how many exceptions wait for a person."""
-    return int(session.scalar(_OPEN, {"org": organization_id}) or 0)
 
 
 def sentence(kind: str, link_status: str | None) -> str:

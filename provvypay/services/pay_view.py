@@ -36,6 +36,21 @@ class Face(StrEnum):
         return self in {Face.PAID, Face.EXPIRED, Face.CANCELED}
 
 
+class Came(StrEnum):
+    """How a customer got to the page, where that is worth a word. A visit proves nothing, so none of it means PAID."""
+
+    RETURNED = "returned"
+    """from the hosted page, after paying there"""
+    CANCELED = "canceled"
+    """from the hosted page, without paying"""
+    AWAY = "away"
+    """the hosted page could not be opened: the card partner does not answer"""
+    ENDED = "ended"
+    """the hosted page could not be opened: the last one is just ending"""
+    REFUSED = "refused"
+    """the hosted page could not be opened: the card partner does not take it"""
+
+
 @dataclass(frozen=True, slots=True)
 class Payee:
     """Who is paid."""
@@ -101,6 +116,25 @@ class PayPage:
     notice: Notice | None
 
 
+_CAME: dict[Came, Notice] = {
+    Came.CANCELED: Notice("accent", "You came back without paying", "Nothing was charged. You can still pay below."),
+    Came.AWAY: Notice(
+        "warn",
+        "The card page did not open",
+        "Our card partner does not answer at the moment. Nothing was charged; try again in a minute.",
+    ),
+    Came.ENDED: Notice(
+        "warn",
+        "The card page did not open",
+        "The last one has just ended. Nothing was charged; wait a few seconds, then try again.",
+    ),
+    Came.REFUSED: Notice(
+        "warn",
+        "The card page did not open",
+        "Our card partner did not accept this. Nothing was charged. We have been told and will look at it.",
+    ),
+}
+
 # Row-level security reads app.org_id when the next statement begins, so one statement cannot do both.
 _ENTER = text("""
     SELECT organization_id, link_id, set_config('app.org_id', CAST(organization_id AS text), true)
@@ -129,32 +163,30 @@ _READ = text("""
 """)
 
 
+_OWN_SESSION = text("""
+    SELECT 1 FROM checkout_sessions
+    WHERE organization_id = :org AND link_id = :id AND provider_session_id = :provider_session_id
+""")
+
+
 def read(
-    session: Session,
-    short_code: str,
-    *,
-    now: dt.datetime,
-    cards_on: bool,
-    returned: bool = False,
-    canceled: bool = False,
+    session: Session, short_code: str, *, now: dt.datetime, cards_on: bool, came: Came | None = None
 ) -> PayPage | None:
     """Return the pay page of a link; None for a code nobody has, and for a draft, which nobody may know of.
 
     :param session: of a transaction without an organization; it is in the link's afterwards
     :param short_code: normalized
     :param cards_on: whether this deployment takes cards at all
-    :param returned: the customer has just come back from the hosted page; a visit proves nothing, so it is not PAID
-    :param canceled: the customer left the hosted page without paying
+    :param came: how the customer got here, if we know
     """
-    found = session.execute(_ENTER, {"code": short_code}).one_or_none()
+    found = _enter(session, short_code)
     if found is None:
         return None
-    session.info["organization_id"] = found.organization_id
     row = session.execute(_READ, {"org": found.organization_id, "id": found.link_id}).one_or_none()
     if row is None or row.status in {LinkStatus.NEW, LinkStatus.DRAFT}:
         return None
     card = _card(row, cards_on=cards_on)
-    face = _face(row, card, now=now, returned=returned)
+    face = _face(row, card, now=now, returned=came is Came.RETURNED)
     return PayPage(
         face=face,
         payee=Payee(row.name, monogram(row.name), row.legal_name, row.legal_id, row.support_email),
@@ -169,8 +201,27 @@ def read(
         ),
         card=card,
         receipt=_receipt(row) if face is Face.PAID else None,
-        notice=_notice(row, canceled=canceled) if face is Face.CHOOSE else None,
+        notice=_notice(row, came) if face is Face.CHOOSE else None,
     )
+
+
+def has_session(session: Session, short_code: str, provider_session_id: str) -> bool:
+    """Say whether a Checkout Session was made for this very link.
+
+    :param session: of a transaction without an organization; it is in the link's afterwards
+    """
+    found = _enter(session, short_code)
+    if found is None:
+        return False
+    given = {"org": found.organization_id, "id": found.link_id, "provider_session_id": provider_session_id}
+    return session.execute(_OWN_SESSION, given).one_or_none() is not None
+
+
+def _enter(session: Session, short_code: str) -> Any:
+    found = session.execute(_ENTER, {"code": short_code}).one_or_none()
+    if found is not None:
+        session.info["organization_id"] = found.organization_id
+    return found
 
 
 def monogram(name: str) -> str:
@@ -208,7 +259,7 @@ def _receipt(row: Any) -> Receipt:
     )
 
 
-def _notice(row: Any, *, canceled: bool) -> Notice | None:
+def _notice(row: Any, came: Came | None) -> Notice | None:
     if row.session_state == SessionState.COMPLETE:
         # Paid, and yet the link is open: what arrived was not what was asked for, and is held as an exception.
         return Notice(
@@ -223,6 +274,4 @@ def _notice(row: Any, *, canceled: bool) -> Notice | None:
             "Your card was declined",
             f"By your bank{f': {why}' if why else ''}. Nothing was charged; you can try again or use another card.",
         )
-    if canceled:
-        return Notice("accent", "You came back without paying", "Nothing was charged. You can still pay below.")
-    return None
+    return _CAME.get(came) if came else None
