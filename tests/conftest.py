@@ -30,6 +30,7 @@ from tests.support.client import HtmlClient
 from tests.support.database import Observer, Roles
 from tests.support.database import in_threads as run_in_threads
 from tests.support.factories import Make, Merchant
+from tests.support.live import LiveApp
 from tests.support.sandbox import SandboxControl
 from tests.support.servers import Cluster, environment
 from tests.support.servers import cluster as start_cluster
@@ -210,6 +211,26 @@ def rows(make: Make, observer: Observer) -> Callable[..., tuple[int, ...]]:
         return tuple(observer.count(model.__tablename__, organization_id) for model in models)
 
     return count
+
+
+# ---------------------------------------------------------------- the product as processes of its own
+
+
+@pytest.fixture(scope="session")
+def live_server(cluster: Cluster, worker_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
+    started = LiveApp(cluster, f"live_{worker_name}", tmp_path_factory.mktemp("live"))
+    try:
+        yield started
+    finally:
+        started.close()
+        _check_books(started.settings)
+
+
+@pytest.fixture
+def live_app(live_server: LiveApp) -> LiveApp:
+    """The running product, whole again after whatever the last test did to it."""
+    live_server.heal()
+    return live_server
 
 
 # ---------------------------------------------------------------- visitors

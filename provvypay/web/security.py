@@ -92,6 +92,9 @@ def _refuse_too_much() -> None:
         return
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         abort(415)
+    if request.content_length is None and "Transfer-Encoding" in request.headers:
+        # werkzeug would cut such a body at the limit and take the rest for the whole
+        abort(411)
     if request.blueprint == "webhooks":
         request.max_content_length = LARGEST_WEBHOOK_BYTES
         return
