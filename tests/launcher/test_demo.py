@@ -69,6 +69,7 @@ def started() -> Iterator[list[Running]]:
         one.end()
 
 
+@pytest.mark.timeout(300)
 def test_the_demo_survives_a_hard_kill_and_stops_on_request(tmp_path, ports, started):
     first = Running(tmp_path / "demo", **ports)
     started.append(first)
