@@ -115,6 +115,7 @@ class LedgerEntry(Base):
         one_of("side", ("DEBIT", "CREDIT")),
         CheckConstraint(f"amount_minor BETWEEN 1 AND {MOST_MINOR}", name="amount_minor"),
         CheckConstraint("(asset IS NULL) = (asset_amount IS NULL)", name="asset_pair"),
+        CheckConstraint("asset_amount > 0", name="asset_amount"),
         one_of("asset", tuple(ASSETS)),
         Index("ix_ledger_entries_by_account", "organization_id", "account_code", "currency", "journal_id"),
     )
