@@ -1,4 +1,4 @@
-"""Guards that hostile writes still got past, made stricter; the code before and after writes the same rows and passes both.
+"""Guards that hostile writes still got past, made stricter; the code before and after passes both.
 
 The statements stand in migrations/sql/0004_stricter_guards.sql, where an editor knows they are SQL.
 """
