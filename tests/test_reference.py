@@ -1,0 +1,244 @@
+"""The reference pages say what the code says: each table is compared with its source."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+
+import provvypay
+from provvypay.domain.roles import PERMISSIONS, Permission, Role
+from provvypay.errors import ProvvypayError
+from provvypay.flows import deliver
+from provvypay.jobs import scheduled
+from provvypay.kit import settings as settings_module
+from provvypay.services.ledger.chart import CHART
+from provvypay.services.state_machine import TRANSITIONS
+from tests.house import documents
+from tests.house.source import ROOT, Source, calls, python_files, strings, text_of
+
+PRODUCT = tuple(
+    f"provvypay/{room}"
+    for room in "app.py blueprints domain errors.py flows integrations jobs kit models services web".split()
+)
+DOTTED = re.compile(r"[a-z_]+\.[a-z_]+")
+REQUIRED = {
+    "DATABASE_URL": "postgresql://web@127.0.0.1/provvypay",
+    "REDIS_URL": "redis://127.0.0.1:6379/0",
+    "SECRET_KEY": "x" * 32,
+    "PUBLIC_BASE_URL": "https://pay.example",
+}
+
+
+def test_settings_are_all_described_with_their_defaults():
+    plain = settings_module.load(REQUIRED)
+
+    rows = {
+        name: (field, default) for name, field, default, _ in documents.table(documents.read("reference/settings.md"))
+    }
+
+    for name, field, default in settings_of_class():
+        value = getattr(plain, field)
+        if name in REQUIRED:
+            shown = "required"
+        elif value == plain.database_url:
+            shown = "DATABASE_URL"
+        elif isinstance(value, bool):
+            shown = "1" if value else "0"
+        else:
+            shown = str(value) if value else "off" if value in {None, ""} else "0"
+        assert rows.pop(name, None) == (field, shown), f"{name} ({default})"
+    assert rows == {}
+
+
+def settings_of_class() -> list[tuple[str, str, str]]:
+    """Return (environment name, field, what its line says) of every field of Settings."""
+    text = python_files("provvypay/kit/settings.py")[0].text
+    return [
+        (name, field, said)
+        for field, name, said in re.findall(r'^    (\w+): [^\n]+\n    """([A-Z_]+)(.*?)"""', text, flags=re.MULTILINE)
+    ]
+
+
+def test_names_of_the_environment_stand_in_the_reference_and_in_the_example():
+    settings_source = python_files("provvypay/kit/settings.py")[0]
+    read = {
+        name
+        for called, call in calls(settings_source.tree)
+        if (called.startswith("reader.") and called != "reader.refuse") or called == "environ.get"
+        if (name := text_of(call.args[0]))
+    }
+    example = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
+    described = set(re.findall(r"`([A-Z][A-Z_]+)`", documents.read("reference/settings.md")))
+
+    assert len(read) == len(settings_of_class()) + 1, "PROVVYPAY_ALLOW_SANDBOX is the only one without a field"
+    assert read - example == set()
+    assert (read | example) - described == set()
+
+
+def test_states_show_every_legal_step_and_no_other():
+    rows = documents.table(documents.section(documents.read("reference/states.md"), "Steps"))
+
+    assert [row[:3] for row in rows] != []
+    assert {row[:3] for row in rows} == {(step.source, step.target, step.event) for step in TRANSITIONS}
+    assert len(rows) == len(TRANSITIONS)
+
+
+def test_other_states_are_those_that_postgresql_accepts():
+    tables_sql = (ROOT / "migrations/sql/0001_tables.sql").read_text(encoding="utf-8")
+    names = {
+        "payments": "payments",
+        "payment exceptions": "payment_exceptions",
+        "payment attempts": "payment_attempts",
+        "Checkout Sessions": "checkout_sessions",
+        "FX snapshots": "fx_snapshots",
+        "inbox": "inbox",
+        "Xero sync rows": "xero_syncs",
+        "Xero connections": "xero_connections",
+        "e-mail deliveries": "email_deliveries",
+    }
+
+    rows = documents.table(documents.section(documents.read("reference/states.md"), "Other states"))
+
+    assert {row[0] for row in rows} == set(names)
+    for of, column, states in rows:
+        known = re.search(rf"ck_{names[of]}_{column}_known CHECK \({column} IN \((.*?)\)\)", tables_sql)
+        assert known, f"{of}.{column}"
+        assert re.findall(r"\w+", states) == re.findall(r"\w+", known.group(1)), f"{of}.{column}"
+
+
+def test_chart_of_accounts_is_the_code_s():
+    rows = documents.table(documents.read("reference/chart-of-accounts.md"))
+
+    assert [row[:3] for row in rows] == [(account.code, account.name, account.kind) for account in CHART]
+
+
+def test_accounts_marked_as_posted_to_are_those_postings_use():
+    text = python_files("provvypay/services/ledger/postings.py")[0].text
+    constants = dict(
+        re.findall(r'^([A-Z_]+) = "(\d{4})"$', python_files("provvypay/services/ledger/chart.py")[0].text, re.MULTILINE)
+    )
+    # the clearing account that received the money comes with the payment; cards are the only ones that come
+    used = {constants[name] for name in re.findall(r"chart\.([A-Z_]+)", text)} | {constants["STRIPE_CLEARING"]}
+
+    rows = documents.table(documents.read("reference/chart-of-accounts.md"))
+
+    assert {row[0] for row in rows if row[4] == "yes"} == used
+
+
+def test_roles_are_the_code_s():
+    header, *rows = next(documents.tables(documents.read("reference/roles.md")))
+
+    assert header[2:] == tuple(Role)
+    assert {
+        row[0]: {Role(role) for role, may in zip(header[2:], row[2:], strict=True) if may == "yes"} for row in rows
+    } == {str(one): {role for role, those in PERMISSIONS.items() if one in those} for one in Permission}
+
+
+def test_what_repeats_is_the_clock_s_table():
+    rows = documents.table(documents.section(documents.read("reference/processes.md"), "What repeats"))
+    plain = settings_module.load(REQUIRED)
+
+    for name, seconds in scheduled.seconds_between(plain).items():
+        shown = next(row[1] for row in rows if row[0] == name)
+        assert f"{seconds} s" in shown, name
+    assert {row[0] for row in rows} == set(scheduled.JOBS)
+
+
+def test_errors_are_the_code_s():
+    for module in pkgutil.walk_packages(provvypay.__path__, "provvypay."):
+        if not module.name.startswith(("provvypay.sandbox", "provvypay.launcher", "provvypay.__main__")):
+            importlib.import_module(module.name)
+    classes = [ProvvypayError]
+    for one in classes:
+        classes += [child for child in one.__subclasses__() if child not in classes]
+
+    own, given = (rows[1:] for rows in list(documents.tables(documents.read("reference/errors.md")))[:2])
+
+    assert {row[:3] for row in own} == {(one.code, str(one.status), one.__name__) for one in classes}
+    assert {row[:2] for row in given} == codes_given({one.__name__ for one in classes})
+
+
+def codes_given(errors: set[str]) -> set[tuple[str, str]]:
+    """Return (code, error) wherever an error is made with a code of its own."""
+    return {
+        (code, name.rpartition(".")[2])
+        for source in python_files(*PRODUCT)
+        for name, call in calls(source.tree)
+        if name.rpartition(".")[2] in errors
+        for keyword in call.keywords
+        if keyword.arg == "code" and (code := text_of(keyword.value))
+    }
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+
+def named_in(heading: str) -> set[str]:
+    return {row[0] for row in documents.table(documents.section(documents.read("reference/events.md"), heading))}
+
+
+def second_words(callee: str, position: int, *places: str) -> set[str]:
+    """Return the dotted names given as the n-th argument of a call."""
+    return {
+        word
+        for source in python_files(*(places or PRODUCT))
+        for name, call in calls(source.tree)
+        if re.fullmatch(callee, name) and len(call.args) > position
+        if (word := text_of(call.args[position])) and DOTTED.fullmatch(word)
+    }
+
+
+def in_sql(statement: str, source: Source) -> set[str]:
+    """Return the dotted names in the statements that insert into a table."""
+    return set(re.findall(rf"INSERT INTO {statement}.*?'([a-z_]+\.[a-z_]+)'", source.text, flags=re.DOTALL))
+
+
+def test_steps_of_a_link_are_named():
+    assert named_in("Steps of a link") == {step.event for step in TRANSITIONS}
+
+
+def test_money_lines_of_the_timeline_are_named():
+    settlement = python_files("provvypay/services/settlement.py")[0]
+
+    assert named_in("Money lines of a link's timeline") == second_words(r"timeline\.add", 3) | in_sql(
+        "payment_events", settlement
+    )
+
+
+def test_notifications_are_named():
+    assert named_in("Notifications") == in_sql("notifications", python_files("provvypay/services/settlement.py")[0])
+
+
+def test_outbox_topics_are_named_and_delivered():
+    written = second_words(r"outbox\.add", 2) | in_sql("outbox", python_files("provvypay/services/settlement.py")[0])
+
+    assert named_in("Outbox topics") == written
+    assert written == set(deliver._TOPICS)
+
+
+def test_audit_actions_are_named():
+    assert named_in("Audit actions") == second_words(r"(audit\.|_)record", 1)
+
+
+def test_schedules_are_named():
+    assert named_in("Schedules") == set(scheduled.JOBS)
+
+
+def test_no_dotted_name_is_forgotten():
+    page = set(re.findall(r"`([a-z_]+\.[a-z_]+)`", documents.read("reference/events.md")))
+    others = re.compile(r"app\.org_id|.+\.(html|json|svg|css|js)")
+    forgotten = set()
+    for source in python_files("provvypay/services", "provvypay/flows", "provvypay/jobs", "provvypay/blueprints"):
+        spoken = {
+            id(part)
+            for name, call in calls(source.tree)
+            if re.match(r"log\.|failpoint$|register$|url_for$|render$", name)
+            for argument in call.args
+            for _, part in strings(argument)
+        }
+        for text, node in strings(source.tree):
+            if id(node) not in spoken and DOTTED.fullmatch(text) and not others.fullmatch(text):
+                forgotten |= {(source.at(node), text)} if text not in page else set()
+
+    assert forgotten == set()
