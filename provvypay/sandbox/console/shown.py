@@ -89,7 +89,7 @@ def _session(stripe: StripeState, row: dict[str, Any]) -> dict[str, Any]:
         "intent": intent["status"] if intent else "",
         "created": moment(row["created"]),
         "expires": moment(row["expires_at"]),
-        "challenge": "authentication" in stripe.notes[row["id"]],
+        "challenge": row["status"] == "open" and "authentication" in stripe.notes[row["id"]],
         "debit": bool(intent and intent["status"] == "processing"),
     }
 

@@ -17,8 +17,8 @@ from provvypay.sandbox.core import Core
 from provvypay.sandbox.faults import UnknownFault
 from provvypay.sandbox.stripe import delivery, hand, queue, service
 from provvypay.sandbox.stripe.errors import StripeError
-from provvypay.sandbox.stripe.hand import CannotDo
 from provvypay.sandbox.stripe.state import StripeState
+from provvypay.sandbox.wishes import CannotDo
 
 OUTCOMES: dict[str, dict[str, str]] = {
     "Pay": {},

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, request
 
 from provvypay.sandbox.jsontext import to_json
-from provvypay.sandbox.stripe.hand import CannotDo
+from provvypay.sandbox.wishes import CannotDo
 
 
 def answer(body: Any, status: int = 200) -> Response:

@@ -7,8 +7,8 @@ from flask import Blueprint, Response
 
 from provvypay.sandbox.control.body import answer, flag, given, number, text, words
 from provvypay.sandbox.stripe import books, delivery, events, hand, queue, service, signature
-from provvypay.sandbox.stripe.hand import CannotDo
 from provvypay.sandbox.stripe.state import StripeState
+from provvypay.sandbox.wishes import CannotDo
 
 MOST_TIMES = 50
 LONGEST_WAIT_SECONDS = 60

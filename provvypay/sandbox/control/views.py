@@ -15,8 +15,8 @@ from provvypay.sandbox.control.body import answer, given, number
 from provvypay.sandbox.core import Core
 from provvypay.sandbox.faults import KINDS, UnknownFault
 from provvypay.sandbox.stripe.errors import StripeError
-from provvypay.sandbox.stripe.hand import CannotDo
 from provvypay.sandbox.stripe.state import StripeState
+from provvypay.sandbox.wishes import CannotDo
 
 
 def blueprint(core: Core, stripe: StripeState, gecko: GeckoState) -> Blueprint:

@@ -7,23 +7,12 @@ from typing import Any
 
 from provvypay.sandbox import fiat
 from provvypay.sandbox.stripe import cards, delivery, payments, sessions
-from provvypay.sandbox.stripe.pages import return_address
 from provvypay.sandbox.stripe.state import StripeSettings, StripeState
+from provvypay.sandbox.wishes import CannotDo
 
 DEFAULT_CARD = "4242424242424242"
 PAYER_DEFAULTS = {"name": "Jenny Rosen", "expiry": "12/34", "postal_code": "2000", "country": "AU"}
 PAY_OPTIONS = {"three_d_secure", "wait", "email", "method", "card", "cvc", "account_number", *PAYER_DEFAULTS}
-
-
-class CannotDo(Exception):
-    """A wish that does not fit what is there; nothing was changed.
-
-    :ivar status: the HTTP status that says so
-    """
-
-    def __init__(self, message: str, status: int = 422) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 def session(state: StripeState, session_id: str) -> dict[str, Any]:
@@ -66,7 +55,7 @@ def pay(state: StripeState, session_id: str, wanted: dict[str, Any]) -> dict[str
             "payment_intent": intent["id"] if intent else None,
             "charge": intent["latest_charge"] if intent else None,
             "completed_event": result.completed_event,
-            "return_url": return_address(target) if result.completed_event else None,
+            "return_url": sessions.return_address(target) if result.completed_event else None,
         }
 
 

@@ -12,14 +12,13 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from provvypay.sandbox import fiat
-from provvypay.sandbox.stripe import delivery, payments
+from provvypay.sandbox.stripe import delivery, payments, sessions
 from provvypay.sandbox.stripe.cards import Payer
 from provvypay.sandbox.stripe.payments import Result
 from provvypay.sandbox.stripe.state import StripeState
 
 FIELDS = ("email", "name", "method", "card", "expiry", "cvc", "postal_code", "account_number")
 LONGEST_FIELD = 200
-PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
 TEST_CARDS = (
     ("4242 4242 4242 4242", "is paid"),
     ("4000 0025 0000 3155", "asks for 3-D Secure first"),
@@ -76,7 +75,7 @@ def blueprint(state: StripeState) -> Blueprint:
 def _after(state: StripeState, session: dict[str, Any], result: Result, typed: dict[str, str]) -> AnyResponse:
     if result.kind in ("succeeded", "processing") and result.completed_event:
         delivery.wait_answered(state, result.completed_event, state.settings.redirect_wait_seconds)
-        return redirect(return_address(session), 303)
+        return redirect(sessions.return_address(session), 303)
     if result.kind == "requires_action":
         return redirect(f"/stripe/checkout/{session['id']}/authentication", 303)
     if result.kind == "closed":
@@ -85,11 +84,6 @@ def _after(state: StripeState, session: dict[str, Any], result: Result, typed: d
     if result.kind == "rejected":
         return _form(state, session, typed, problems=result.problems or {}, http_status=422)
     return _form(state, session, typed, message=result.message, http_status=402)
-
-
-def return_address(session: dict[str, Any]) -> str:
-    """Return where the payer goes after paying, with the session's id filled in."""
-    return str(session["success_url"]).replace(PLACEHOLDER, session["id"])
 
 
 def _session(state: StripeState, session_id: str) -> dict[str, Any]:
@@ -138,7 +132,9 @@ def _form(
 
 
 def _closed(state: StripeState, session: dict[str, Any]) -> Response:
-    return _page("checkout_closed.html", http_status=410, go_on=return_address(session), **_shown(state, session))
+    return _page(
+        "checkout_closed.html", http_status=410, go_on=sessions.return_address(session), **_shown(state, session)
+    )
 
 
 def _page(template: str, *, session: dict[str, Any], http_status: int = 200, **context: Any) -> Response:

@@ -98,6 +98,7 @@ _LIST = shape(
     },
     elsewhere=("customer", "customer_account", "payment_link", "subscription"),
 )
+PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
 PAYMENT_METHODS = ("card", "us_bank_account")
 
 
@@ -230,3 +231,8 @@ def require(state: StripeState, session_id: str) -> dict[str, Any]:
     if not (session := state.table("sessions").get(session_id)):
         raise no_such("checkout.session", session_id, param="session")
     return session
+
+
+def return_address(session: dict[str, Any]) -> str:
+    """Return where the payer goes after paying, with the session's id filled in."""
+    return str(session["success_url"]).replace(PLACEHOLDER, session["id"])

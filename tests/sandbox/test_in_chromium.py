@@ -1,0 +1,156 @@
+"""The card page and the console in a real browser: a payment without scripts, the content policy, accessibility."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+pytestmark = pytest.mark.browser
+FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not found:
+        pytest.skip("No Chromium found: install it to run the browser tests")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def merchant() -> Iterator[str]:
+    """A site of another origin, to which the customer returns."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(b"<!DOCTYPE html><title>Merchant</title><h1>Thank you</h1>")
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def page(browser) -> Iterator[Page]:
+    """A phone without scripts; whatever the console says against us is kept in `page.complaints`."""
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 844})
+    opened = context.new_page()
+    opened.complaints = watched(opened)
+    yield opened
+    context.close()
+
+
+def watched(page):
+    """Return a list that fills with what the browser complains of, but for the statuses the pages mean."""
+    complaints = []
+
+    def hear(message):
+        if "responded with a status of 4" not in message.text:
+            complaints.append(message.text)
+
+    page.on("console", hear)
+    return complaints
+
+
+@pytest.fixture
+def checkout(session, merchant):
+    def make(**more):
+        back = {"success_url": f"{merchant}/return?id={{CHECKOUT_SESSION_ID}}", "cancel_url": f"{merchant}/back"}
+        return session(124000, "aud", **back, **more)
+
+    return make
+
+
+def fill(page, card):
+    page.get_by_label("E-mail").fill("payer@example.com")
+    page.get_by_label("Card number").fill(card)
+    page.get_by_label("Expiry").fill("12 / 34")
+    page.get_by_label("Security code").fill("123")
+    page.get_by_label("Name on card").fill("A Payer")
+    page.get_by_role("button", name="Pay AUD 1,240.00").click()
+
+
+def test_a_customer_is_declined_tries_again_and_pays_without_scripts(page, checkout, merchant, client):
+    made = checkout()
+    page.goto(made.url)
+
+    fill(page, "4000 0000 0000 0002")
+    assert page.get_by_role("alert").inner_text().startswith("Your card was declined.")
+    fill(page, "4242 4242 4242 4242")
+
+    assert page.get_by_role("heading").inner_text() == "Thank you"
+    assert page.url == f"{merchant}/return?id={made.id}"
+    assert client.v1.checkout.sessions.retrieve(made.id).payment_status == "paid"
+    assert page.complaints == []
+
+
+def test_a_customer_passes_three_d_secure(page, checkout, merchant):
+    made = checkout()
+    page.goto(made.url)
+
+    fill(page, "4000 0025 0000 3155")
+    page.get_by_role("button", name="Complete authentication").click()
+
+    assert page.url == f"{merchant}/return?id={made.id}"
+    assert page.complaints == []
+
+
+def test_a_customer_goes_back_to_the_merchant(page, checkout, merchant):
+    page.goto(checkout().url)
+
+    page.get_by_role("link", name="Back to the merchant").click()
+
+    assert page.url == f"{merchant}/back"
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
+def test_no_page_has_an_accessibility_problem(browser, checkout, sandbox, pay, client, control, drain, scheme, width):
+    paid, ended, asked, declined = checkout(), checkout(), checkout(), checkout()
+    pay(paid)
+    pay(declined, card="4000000000000002")
+    client.v1.checkout.sessions.expire(ended.id)
+    pay(asked, card="4000002500003155", three_d_secure="leave")
+    control("faults", {"kind": "no_fee", "seconds": 1})
+    drain()
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
+    opened = context.new_page()
+    complaints = watched(opened)
+
+    found = {}
+    for address in (declined.url, paid.url, ended.url, f"{asked.url}/authentication", f"{sandbox.url}/"):
+        opened.goto(address)
+        violations = [violation["id"] for violation in Axe().run(opened).response["violations"]]
+        too_wide = opened.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        if violations or too_wide:
+            found[address] = (violations, too_wide)
+    context.close()
+
+    assert found == {}
+    assert complaints == []
+
+
+def test_the_form_after_an_error_has_no_accessibility_problem_either(browser, checkout):
+    context = browser.new_context()
+    opened = context.new_page()
+    opened.goto(checkout().url)
+    opened.get_by_role("button", name="Pay AUD 1,240.00").click()
+
+    assert opened.title().startswith("Error:")
+    assert opened.evaluate("document.activeElement.id") == "email"
+    assert Axe().run(opened).response["violations"] == []
+    context.close()
