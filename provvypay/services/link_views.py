@@ -98,10 +98,12 @@ _SEARCH = "AND (description ILIKE :pattern OR reference ILIKE :pattern OR short_
 _OLDER = "AND (created_at, id) < (:at, :id)"
 _NEWER = "AND (created_at, id) > (:at, :id)"
 
+# The order has no meaning for a count; it keeps the planner on the index, where it can stop at the thousandth.
 _COUNTS = text("""
     SELECT s.status, c.number FROM unnest(CAST(:statuses AS text[])) AS s (status) CROSS JOIN LATERAL (
         SELECT count(*) AS number FROM (
-            SELECT FROM payment_links WHERE organization_id = :org AND status = s.status LIMIT :most) AS first) AS c
+            SELECT FROM payment_links WHERE organization_id = :org AND status = s.status
+            ORDER BY created_at DESC, id DESC LIMIT :most) AS newest) AS c
 """)
 
 _ONE = text("""
