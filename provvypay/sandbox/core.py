@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,12 +12,13 @@ from typing import Any
 
 from provvypay.sandbox.clock import Clock
 from provvypay.sandbox.faults import FaultBoard
-from provvypay.sandbox.jsontext import to_json
 from provvypay.sandbox.timers import Timers
 
 log = logging.getLogger("provvypay.sandbox")
 SAVE_EVERY_SECONDS = 0.25
 LONGEST_SLEEP_SECONDS = 0.5
+MOST_OF_THE_TIME = 9
+EXACT = "$decimal"
 
 
 @dataclass
@@ -92,7 +94,7 @@ class Core:
         with self.lock:
             if self.version == self._saved_version:
                 return
-            version, text = self.version, to_json(self._dump())
+            version, text = self.version, json.dumps(self._dump(), default=_pack)
         spare = self.state_file.with_suffix(".writing")
         self.state_file.parent.mkdir(parents=True, exist_ok=True)
         spare.write_text(text, encoding="utf-8")
@@ -106,7 +108,7 @@ class Core:
         """
         if self.state_file is None or not self.state_file.exists():
             return
-        data = json.loads(self.state_file.read_text(encoding="utf-8"), parse_float=Decimal)
+        data = json.loads(self.state_file.read_text(encoding="utf-8"), object_hook=_unpack)
         with self.lock:
             self.clock.offset_seconds = int(data["clock"]["offset_seconds"])
             self.clock.signature_offset_seconds = int(data["clock"]["signature_offset_seconds"])
@@ -138,8 +140,23 @@ class Core:
                 self.changed.wait(pause)
 
     def _save_loop(self) -> None:
-        while not self.stopping.wait(SAVE_EVERY_SECONDS):
+        pause = SAVE_EVERY_SECONDS
+        while not self.stopping.wait(pause):
+            started = time.monotonic()
             try:
                 self.save()
             except OSError as error:
                 log.warning("The snapshot %s could not be written: %s", self.state_file, error)
+            # a large snapshot takes its time: leave most of it to the requests
+            pause = max(SAVE_EVERY_SECONDS, MOST_OF_THE_TIME * (time.monotonic() - started))
+
+
+def _pack(value: object) -> dict[str, str]:
+    """Write what JSON has no word for."""
+    if isinstance(value, Decimal):
+        return {EXACT: str(value)}
+    raise TypeError(f"{value!r} cannot be kept in a snapshot")
+
+
+def _unpack(found: dict[str, Any]) -> Any:
+    return Decimal(found[EXACT]) if set(found) == {EXACT} else found

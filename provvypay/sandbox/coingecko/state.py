@@ -69,7 +69,4 @@ class GeckoState:
     def load(self, data: dict[str, Any]) -> None:
         """Take over dumped switches."""
         self.clear()
-        known = {name: value for name, value in data.items() if hasattr(self.switches, name)}
-        if known.get("frozen_at") is not None:
-            known["frozen_at"] = float(known["frozen_at"])
-        self.switches = GeckoSwitches(**known)
+        self.switches = GeckoSwitches(**data)

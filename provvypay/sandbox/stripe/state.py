@@ -97,14 +97,12 @@ class StripeState:
         self.clear()
         if not data:
             return
-        settings = {key: _plain(value) for key, value in data["settings"].items()}
-        self.settings = StripeSettings(**settings)
+        self.settings = StripeSettings(**data["settings"])
         for name in TABLES:
             self.tables[name] = data["tables"].get(name, {})
         self.notes, self.deliveries = data["notes"], data["deliveries"]
         self.idempotency, self.held = data["idempotency"], data["held"]
         for delivery in self.deliveries.values():
-            delivery["due"] = float(delivery["due"])
             if delivery["status"] == "sending":
                 delivery["status"] = "queued"
             self.by_event.setdefault(delivery["event"], []).append(delivery)
@@ -115,9 +113,3 @@ class StripeState:
 def new_id(prefix: str, length: int = 24) -> str:
     """Return a fresh opaque identifier of Stripe's look."""
     return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, str | int | dict) else float(value)
