@@ -92,7 +92,7 @@ def register() -> Response:
     try:
         # Its own key: somebody else's tries here must not slow a sign-in of this address down.
         sign_in.count_try(f"sign-up:{email}", actor(), refused_as="sign_up.throttled")
-        with sign_in.hashing:
+        with sign_in.hashing():
             token = sign_up(
                 name=name, email=email, password=password, organization=organization, currency=currency,
                 time_zone=time_zone, user_agent=user_agent(), actor=actor(),

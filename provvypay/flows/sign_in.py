@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
+from collections.abc import Iterator
 
 from provvypay.errors import NotFound, Throttled
 from provvypay.kit.clock import now
@@ -12,8 +14,25 @@ from provvypay.kit.passwords import hash_password, needs_rehash, verify_password
 from provvypay.services import audit, organizations, sign_in
 from provvypay.services.audit import Actor
 
-# Each hash takes 64 MiB and a tenth of a second of a core: two at once leave room for people who pay.
-hashing = threading.BoundedSemaphore(2)
+# Each hash takes 64 MiB and a tenth of a second of a core: two at once leave room for people who pay. Two more may
+# wait; whoever comes then is told to come again, or all threads of the server would stand here.
+_hashing = threading.BoundedSemaphore(2)
+_places = threading.BoundedSemaphore(4)
+
+
+@contextlib.contextmanager
+def hashing() -> Iterator[None]:
+    """Hold one of the few places where passwords are hashed.
+
+    :raises Throttled: when all are taken
+    """
+    if not _places.acquire(blocking=False):
+        raise Throttled(2, public_message="Many people are signing in right now. Try again in a few seconds.")
+    try:
+        with _hashing:
+            yield
+    finally:
+        _places.release()
 
 
 def enter(email: str, password: str, *, user_agent: str, actor: Actor, leaving: str | None = None) -> str | None:
@@ -27,7 +46,7 @@ def enter(email: str, password: str, *, user_agent: str, actor: Actor, leaving: 
     count_try(email, actor, refused_as="sign_in.throttled")
     with transaction() as session:
         user = sign_in.find_user(session, email)
-    with hashing:
+    with hashing():
         fits = verify_password(user.password_hash if user else None, password)
         fresh_hash = hash_password(password) if fits and user and needs_rehash(user.password_hash) else None
     if user is None or not fits:

@@ -39,6 +39,11 @@ class FormState:
     summary: str | None = None
 
 
+def _showable(typed: str) -> str:
+    """Return what was typed without characters that no HTML may hold."""
+    return "".join(char for char in typed if unicodedata.category(char) not in {"Cc", "Cs"})
+
+
 class Fields:
     """One submitted form. Each method returns the value, or notes what is wrong and returns something harmless."""
 
@@ -66,7 +71,7 @@ class Fields:
 
         :param names: the fields whose typed values are kept; passwords are not among them
         """
-        return FormState({name: self.raw(name) for name in names}, dict(self.errors), summary)
+        return FormState({name: _showable(self.raw(name)) for name in names}, dict(self.errors), summary)
 
     def raw(self, name: str) -> str:
         """Return what was typed, as it was."""

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import ParamSpec, cast
-from urllib.parse import urlsplit
 
 from flask import Response, make_response, request, session, url_for
 from flask import redirect as flask_redirect
@@ -19,8 +18,10 @@ from provvypay.domain.roles import Permission, allows
 from provvypay.errors import Forbidden
 from provvypay.kit import clock
 from provvypay.kit.db import transaction
-from provvypay.services import organizations, sign_in
+from provvypay.services import audit, organizations, sign_in
 from provvypay.web.htmx import redirect, wants_fragment
+from provvypay.web.paths import path_and_query
+from provvypay.web.request_context import actor
 
 Given = ParamSpec("Given")
 
@@ -134,6 +135,7 @@ def needs(permission: Permission) -> Callable[[Callable[Given, AnyResponse]], Ca
         @wraps(view)
         def guarded(*args: Given.args, **kwargs: Given.kwargs) -> AnyResponse:
             if not current_org.allows(permission):
+                _write_down_refusal(permission)
                 raise Forbidden(f"{current_org.role} lacks {permission}")
             return view(*args, **kwargs)
 
@@ -142,12 +144,24 @@ def needs(permission: Permission) -> Callable[[Callable[Given, AnyResponse]], Ca
     return guard
 
 
+def _write_down_refusal(permission: Permission) -> None:
+    with transaction(current_org.id) as db:
+        audit.record(
+            db,
+            "access.refused",
+            actor(),
+            organization_id=current_org.id,
+            subject_type="endpoint",
+            subject_id=request.endpoint or "",
+            permission=permission,
+        )
+
+
 def ask_to_sign_in() -> Response:
     """Send to the sign-in and back afterwards; htmx gets 401, so that no sign-in form lands inside a fragment."""
     if wants_fragment():
-        page = urlsplit(request.headers.get("HX-Current-URL", ""))
         response = make_response("", 401)
-        response.headers["HX-Redirect"] = _sign_in_url(page.path, page.query)
+        response.headers["HX-Redirect"] = _sign_in_url(*path_and_query(request.headers.get("HX-Current-URL", "")))
         response.vary.update(["HX-Request", "HX-Target"])
         return response
     if request.method in {"GET", "HEAD"}:

@@ -1,4 +1,4 @@
-"""Where a person may be sent after signing in: our own pages only."""
+"""Addresses that others hand us: a person is only ever sent to our own pages."""
 
 from __future__ import annotations
 
@@ -20,3 +20,12 @@ def own_path(wanted: str) -> str | None:
     if parts.scheme or parts.netloc:
         return None
     return wanted
+
+
+def path_and_query(address: str) -> tuple[str, str]:
+    """Return what an address names on its host; empty for what is no address."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "", ""
+    return parts.path, parts.query

@@ -1,0 +1,113 @@
+"""Who may ask for what: one line for every route and method. A route that is missing here fails the tests.
+
+The statuses are those of an empty form with a good token, or of a plain visit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from provvypay.domain.roles import Role
+
+EVERY_ROLE = frozenset(Role)
+MAKERS = frozenset({Role.OWNER, Role.ADMIN, Role.OPERATOR})
+BOOKKEEPERS = frozenset({Role.OWNER, Role.ADMIN, Role.ACCOUNTANT})
+KEEPERS = frozenset({Role.OWNER, Role.ADMIN})
+
+SIGN_IN = 303
+"""Visitors are sent to the sign-in."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """What each kind of visitor gets."""
+
+    roles: frozenset[Role]
+    """the roles that may; other members get 403"""
+    allowed: int
+    """what those get"""
+    visitor: int = SIGN_IN
+    """what somebody who is not signed in gets"""
+    stranger: int | None = None
+    """what an owner of another organization gets; default: the same as an owner, as nothing of ours is asked for"""
+    values: dict[str, str] = field(default_factory=dict)
+    """values of the route: names of what the test made, or literals"""
+
+    def status_of(self, role: Role) -> int:
+        """Return what a member in a role gets."""
+        return self.allowed if role in self.roles else 403
+
+    @property
+    def for_stranger(self) -> int:
+        """Return what another organization's owner gets."""
+        return self.allowed if self.stranger is None else self.stranger
+
+
+def public(status: int, **values: str) -> Access:
+    """A route that asks nobody who they are."""
+    return Access(EVERY_ROLE, status, visitor=status, values=values)
+
+
+def door(visitor: int, member: int) -> Access:
+    """A route that answers members otherwise than visitors."""
+    return Access(EVERY_ROLE, member, visitor=visitor)
+
+
+def members(status: int, roles: frozenset[Role] = EVERY_ROLE) -> Access:
+    """A route of the organization one works in."""
+    return Access(roles, status)
+
+
+def thing(status: int, roles: frozenset[Role] = EVERY_ROLE, **values: str) -> Access:
+    """A route of one thing: another organization's owner learns nothing, not even that it exists."""
+    return Access(roles, status, stranger=404, values=values)
+
+
+ACCESS: dict[str, Access] = {
+    "GET /static/<path:filename>": public(404, filename="no-such-file.css"),
+    "GET /": door(visitor=200, member=303),
+    "GET /privacy": public(200),
+    "GET /terms": public(200),
+    "GET /login": door(visitor=200, member=303),
+    "POST /login": public(422),
+    "GET /signup": door(visitor=200, member=303),
+    "POST /signup": public(422),
+    "POST /logout": public(303),
+    "POST /organization": members(404),
+    "GET /dashboard": members(200),
+    "GET /notifications": members(200),
+    "POST /notifications/readings": members(303),
+    "GET /settings/organization": members(200),
+    "POST /settings/organization": members(422, KEEPERS),
+    "GET /settings/payments": members(200),
+    "GET /settings/rates": members(200),
+    "GET /links": members(200),
+    "POST /links": members(422, MAKERS),
+    "GET /links/new": members(200, MAKERS),
+    "GET /links/<uuid:link_id>": thing(200, link_id="link"),
+    "GET /links/<uuid:link_id>/edit": thing(200, MAKERS, link_id="draft"),
+    "POST /links/<uuid:link_id>/edit": thing(422, MAKERS, link_id="draft"),
+    # 409: the form says which version of the draft the person saw, and this one says none
+    "POST /links/<uuid:link_id>/activation": thing(409, MAKERS, link_id="draft"),
+    "GET /links/<uuid:link_id>/cancellation": thing(200, MAKERS, link_id="link"),
+    "POST /links/<uuid:link_id>/cancellation": thing(303, MAKERS, link_id="fresh link"),
+    "GET /links/<uuid:link_id>/qr.svg": thing(200, link_id="link"),
+    "GET /links/<uuid:link_id>/qr.png": thing(200, link_id="link"),
+    "GET /exceptions": members(200),
+    "GET /exceptions/<uuid:exception_id>": thing(200, exception_id="exception"),
+    "GET /ledger": members(200, BOOKKEEPERS),
+    "GET /ledger/accounts/<code>": members(200, BOOKKEEPERS),
+    "GET /ledger/journals/<uuid:journal_id>": thing(200, BOOKKEEPERS, journal_id="journal"),
+    "GET /p/<short_code>": public(200, short_code="short code"),
+    "POST /p/<short_code>/card": public(303, short_code="short code"),
+    "GET /p/<short_code>/card/return": public(303, short_code="short code"),
+    "GET /p/<short_code>/qr.svg": public(200, short_code="short code"),
+    "POST /webhooks/stripe": public(400),
+    "GET /health": public(200),
+    "GET /health/live": public(200),
+    "GET /health/ready": public(200),
+    "GET /api/health": public(200),
+    "GET /styleguide": public(200),
+}
+
+ACCESS["GET /ledger/accounts/<code>"].values["code"] = "1200"

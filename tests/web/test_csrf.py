@@ -1,0 +1,112 @@
+"""CSR: what changes something needs a token of this very session, and reading changes nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+import time_machine
+
+from provvypay.domain.roles import Role
+from tests.web.access import ACCESS
+
+UNSAFE = [route for route in ACCESS if route.startswith("POST") and not route.startswith("POST /webhooks/")]
+
+
+@pytest.fixture
+def paths(make, sandbox):
+    link = make.link()
+    values = {"<uuid:link_id>": str(link.id), "<short_code>": link.short_code}
+
+    def path(route: str) -> str:
+        found = route.removeprefix("POST ")
+        for name, value in values.items():
+            found = found.replace(name, value)
+        return found
+
+    return path
+
+
+def unchanged(observer, before) -> bool:
+    # A session notes when it was last used; that is no act of the person.
+    return observer.fingerprint(but=("user_sessions",)) == before
+
+
+@pytest.mark.parametrize("kind", ["none", "wrong", "another session's", "expired"])
+def test_csr_01_no_unsafe_route_acts_without_a_good_token(kind, signed_in, new_client, paths, observer):
+    client = signed_in()
+    stranger = new_client()
+    with time_machine.travel(dt.datetime.now(dt.UTC) - dt.timedelta(days=2)):
+        old = client.token()
+    tokens = {"none": {}, "wrong": {"csrf_token": "x" * 90}, "expired": {"csrf_token": old}}
+    tokens["another session's"] = {"csrf_token": stranger.token()}
+    before = observer.fingerprint(but=("user_sessions",))
+
+    answers = {route: client.open("POST", paths(route), data=tokens[kind]).status for route in UNSAFE}
+
+    assert answers == dict.fromkeys(UNSAFE, 400)
+    assert unchanged(observer, before)
+
+
+def test_csr_01_only_the_webhooks_need_no_token(product):
+    exempt = product.extensions["csrf"]
+
+    assert {blueprint.name for blueprint in exempt._exempt_blueprints} == {"webhooks"}
+    assert exempt._exempt_views == set()
+
+
+def test_csr_02_htmx_sends_the_token_in_a_header(signed_in):
+    client = signed_in()
+    path = client.url("notifications.mark_all_read")
+
+    with_header = client.open("POST", path, target="notifications_list", headers={"X-CSRFToken": client.token()})
+    with_cookie_only = client.open("POST", path, target="notifications_list")
+
+    assert (with_header.status, with_cookie_only.status) == (200, 400)
+
+
+@pytest.mark.parametrize(
+    ("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 303), ("none", 303), ("x", 403)]
+)
+def test_csr_03_another_sites_form_is_refused_even_with_a_good_token(site, status, signed_in):
+    client = signed_in()
+
+    answer = client.open(
+        "POST",
+        client.url("notifications.mark_all_read"),
+        data={"csrf_token": client.token()},
+        headers={"Sec-Fetch-Site": site},
+    )
+
+    assert answer.status == status
+
+
+def test_csr_04_reading_changes_nothing(make, signed_in, observer, app):
+    make.exception()
+    link = make.link()
+    client = signed_in(Role.OWNER)
+    client.get("dashboard.show")
+    values = {
+        "link_id": link.id,
+        "short_code": link.short_code,
+        "code": "1200",
+        "filename": "none",
+        "exception_id": observer.sql("SELECT id FROM payment_exceptions")[0].id,
+        "journal_id": observer.sql("SELECT id FROM journals")[0].id,
+    }
+    before = observer.fingerprint()
+
+    for rule in app.url_map.iter_rules():
+        if "GET" in rule.methods:
+            path = client.url(rule.endpoint, **{name: values[name] for name in rule.arguments})
+            client.open("GET", path)
+            client.open("HEAD", path)
+
+    assert observer.fingerprint() == before
+
+
+def test_csr_05_the_sign_in_has_a_token_and_the_sign_out_is_no_link(client, signed_in):
+    page = client.get("auth.login")
+
+    assert page.form("login_form").values["csrf_token"]
+    assert signed_in().open("GET", "/logout").status == 405

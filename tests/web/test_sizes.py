@@ -1,0 +1,50 @@
+"""SIZ: what is too much is refused quickly, and before anything reads it."""
+
+from __future__ import annotations
+
+import gzip
+import time
+
+import pytest
+
+
+def test_siz_01_a_form_of_five_megabytes_is_refused(client):
+    assert client.open("POST", "/login", data={"email": "a" * 5_000_000}).status == 413
+
+
+def test_siz_01_a_webhook_may_be_a_megabyte_and_no_more(client):
+    kind = {"Content-Type": "application/json", "Stripe-Signature": "t=1,v1=00"}
+
+    assert client.open("POST", "/webhooks/stripe", data=b" " * 1_000_000, headers=kind).status == 400
+    assert client.open("POST", "/webhooks/stripe", data=b" " * 2_000_000, headers=kind).status == 413
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("&".join(f"f{n}=1" for n in range(10_000)), id="ten thousand fields"),
+        pytest.param("&" * 200_000, id="nothing but separators"),
+        pytest.param("csrf_token=" + "%41" * 60_000, id="a long token"),
+    ],
+)
+def test_siz_02_odd_forms_are_refused_within_a_second(body, client):
+    started = time.monotonic()
+    page = client.open("POST", "/login", data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
+
+    assert page.status in {400, 413}
+    assert time.monotonic() - started < 1
+
+
+def test_siz_02_deep_json_where_none_is_expected_is_refused(client):
+    body = "[" * 5000 + "]" * 5000
+
+    assert client.open("POST", "/login", data=body, headers={"Content-Type": "application/json"}).status == 400
+
+
+@pytest.mark.parametrize("path", ["/login", "/webhooks/stripe"])
+def test_siz_03_a_packed_body_is_not_unpacked(path, client):
+    bomb = gzip.compress(b"a=" + b"0" * 200_000)
+
+    page = client.open("POST", path, data=bomb, headers={"Content-Encoding": "gzip"})
+
+    assert page.status == 415
