@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import CursorResult, Engine, create_engine, text
+from sqlalchemy import Connection, CursorResult, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import NullPool
 
 Result = TypeVar("Result")
 
@@ -131,13 +132,33 @@ def changed(result: object) -> int:
     """Return how many rows an INSERT, UPDATE or DELETE wrote.
 
     :param result: what Session.execute() gave for it, whose type promises less than it is
+    :raises RuntimeError: for an insert of mapped rows, whose count SQLAlchemy does not know (-1): use RETURNING there
     """
-    return cast("CursorResult[Any]", result).rowcount
+    count = cast("CursorResult[Any]", result).rowcount
+    if count < 0:
+        raise RuntimeError("this statement does not say how many rows it wrote; use RETURNING")
+    return count
 
 
 def sqlstate(error: BaseException) -> str | None:
     """Return PostgreSQL's five-letter code of a database error, if it has one."""
     return getattr(getattr(error, "orig", None), "sqlstate", None)
+
+
+@contextlib.contextmanager
+def snapshot(url: str, *, role: str) -> Iterator[Connection]:
+    """Read a database as it is at one moment, as another role: one connection, one transaction that writes nothing.
+
+    :param url: signed in as a role that may become `role`
+    """
+    reader = create_engine(driver_url(url), poolclass=NullPool, isolation_level="REPEATABLE READ")
+    try:
+        with reader.connect() as connection, connection.begin():
+            connection.execute(text("SET TRANSACTION READ ONLY"))
+            connection.execute(text("SELECT set_config('role', :role, true)"), {"role": role})
+            yield connection
+    finally:
+        reader.dispose()
 
 
 def assert_outside_transaction() -> None:
