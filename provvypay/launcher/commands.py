@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -16,6 +17,14 @@ from provvypay.launcher.paths import ROOT
 from provvypay.launcher.trouble import CannotStartError
 
 Given = ParamSpec("Given")
+
+PLAIN = {
+    errno.ENOSPC: "The disk is full. Free some space and start again.",
+    errno.EDQUOT: "Your share of the disk is used up. Free some space and start again.",
+    errno.EACCES: "A file may not be written to. Start as its owner, or choose another folder with --data.",
+    errno.EROFS: "The disk may not be written to. Copy the project to one that may.",
+}
+"""What the system says, and what we say to a person."""
 
 
 def register(group: click.Group) -> None:
@@ -33,7 +42,11 @@ def in_one_sentence(command: Callable[Given, object]) -> Callable[Given, object]
             return command(*args, **kwargs)
         except CannotStartError as trouble:
             click.echo(f"provvypay: {trouble}", err=True)
-            sys.exit(1)
+        except OSError as error:
+            if error.errno not in PLAIN:
+                raise
+            click.echo(f"provvypay: {PLAIN[error.errno]} ({error.filename or error.strerror})", err=True)
+        sys.exit(1)
 
     return guarded
 

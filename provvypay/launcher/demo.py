@@ -116,7 +116,10 @@ def environment(demo: Demo, postgres: EmbeddedPostgres, valkey: EmbeddedValkey) 
 def start_processes(demo: Demo, env: Mapping[str, str], supervisor: Supervisor) -> None:
     """Migrate, build the front end, and start sandbox, web, worker and clock, each healthy before the next."""
     supervisor.say("bringing the database up to date …")
-    supervisor.run(Service("release", command("release"), env))
+    try:
+        supervisor.run(Service("release", command("release"), env))
+    except CannotStartError as trouble:
+        raise CannotStartError(f"{trouble} If the data are of another version, --fresh begins anew.") from trouble
     frontend.build(say=supervisor.say)
     supervisor.say("starting the sandbox, the web server, the worker and the clock …")
     for service in services(demo, env):
