@@ -46,9 +46,9 @@ class Demo:
 
 
 def run(demo: Demo) -> int:
-    """Run the demo until a person stops it (0) or a process ends by itself (1).
+    """Run the demo until a person stops it, and return the exit code.
 
-    :raises CannotStartError: with a sentence that says what is wrong and what to do
+    :raises CannotStartError: when it cannot start, or a process ends by itself; a sentence that says what to do or which
     """
     with datafolder.only_demo_in(demo.folder) as lock:
         if demo.fresh:
@@ -61,8 +61,9 @@ def run(demo: Demo) -> int:
                     try:
                         start_processes(demo, env, supervisor)
                         tell(demo, supervisor, seed(env, supervisor))
-                        supervisor.say(supervisor.wait())
-                        return 1
+                        reason = supervisor.wait()
+                        supervisor.say(reason)
+                        raise CannotStartError(reason)  # said again at the very end, below what the others had to say
                     finally:
                         supervisor.stop()
             except StoppedError:
