@@ -94,9 +94,10 @@ def _create(order: checkout.CardOrder) -> stripe.CheckoutState:
                 idempotency_key=order.idempotency_key,
             )
         )
-    except stripe.StripeRefused:
-        with transaction(order.organization_id) as session:
-            checkout.refuse_attempt(session, order)
+    except (stripe.StripeRefused, stripe.StripeUnavailable) as error:
+        if isinstance(error, stripe.StripeRefused) or error.key_is_spent:
+            with transaction(order.organization_id) as session:
+                checkout.refuse_attempt(session, order)
         raise
     failpoint("checkout.created")
     with transaction(order.organization_id) as session:

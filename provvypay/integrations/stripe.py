@@ -38,10 +38,17 @@ _EXPAND = ["payment_intent.latest_charge.balance_transaction"]
 
 
 class StripeUnavailable(Unavailable):
-    """No answer, or "not now": the outcome is unknown and the same call may be made again."""
+    """No answer, or "not now": the outcome is unknown and the same call may be made again.
+
+    :ivar key_is_spent: Stripe keeps a failure under this idempotency key for a day and repeats it; go on with another
+    """
 
     code = "stripe_unavailable"
     public_message = "Our card partner does not answer at the moment. Nothing was charged; try again in a minute."
+
+    def __init__(self, detail: str, *, key_is_spent: bool = False) -> None:
+        super().__init__(detail)
+        self.key_is_spent = key_is_spent
 
 
 class StripeRefused(ProvvypayError):
@@ -259,7 +266,8 @@ class Client:
         except (stripe.APIConnectionError, stripe.RateLimitError) as error:
             raise StripeUnavailable(str(error)) from error
         except stripe.APIError as error:  # 409 and every 5xx; their code is in the body only
-            raise StripeUnavailable(f"{error.http_status}: {error}") from error
+            spent = str((error.headers or {}).get("Idempotent-Replayed", "")).lower() == "true"
+            raise StripeUnavailable(f"{error.http_status}: {error}", key_is_spent=spent) from error
         except stripe.StripeError as error:
             raise StripeRefused(str(error.code or type(error).__name__), str(error)) from error
         return answer

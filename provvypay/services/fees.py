@@ -10,7 +10,6 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from provvypay.kit.db import changed
 from provvypay.kit.ids import uuid7
 from provvypay.models.payment import BalanceTransaction, Payment
 from provvypay.services import timeline
@@ -43,7 +42,7 @@ def record(session: Session, provider: str, provider_reference: str, fact: Charg
     if payment is None:
         return False
     row_id = uuid7()
-    stored = session.execute(
+    stored = session.scalar(
         insert(BalanceTransaction)
         .values(
             id=row_id,
@@ -60,8 +59,9 @@ def record(session: Session, provider: str, provider_reference: str, fact: Charg
             occurred_at=fact.occurred_at,
         )
         .on_conflict_do_nothing(index_elements=[BalanceTransaction.provider_id])
+        .returning(BalanceTransaction.id)
     )
-    if not changed(stored):
+    if stored is None:
         return False
     journals.post(session, payment.organization_id, _drafts(row_id, payment, fact))
     if payment.link_id is not None:

@@ -79,12 +79,13 @@ def create(
         "expires_at",
         "created_by",
     )
-    inserted = session.execute(
+    inserted = session.scalar(
         insert(PaymentLink)
         .values({name: getattr(link, name) for name in columns})
         .on_conflict_do_nothing(index_elements=["id"])
+        .returning(PaymentLink.id)
     )
-    if not changed(inserted):
+    if inserted is None:
         return get(session, link.id)
     target, event = (LinkStatus.OPEN, steps.OPENED) if open_now else (LinkStatus.DRAFT, steps.DRAFTED)
     advance(session, organization_id, link.id, LinkStatus.NEW, target, event=event, actor=actor, at=now)
