@@ -48,7 +48,7 @@ class Demo:
 def run(demo: Demo) -> int:
     """Run the demo until a person stops it, and return the exit code.
 
-    :raises CannotStartError: when it cannot start, or a process ends by itself; a sentence that says what to do or which
+    :raises CannotStartError: when it cannot start, or a process ends by itself; the message is a sentence
     """
     with datafolder.only_demo_in(demo.folder) as lock:
         if demo.fresh:
