@@ -1,5 +1,6 @@
 """The card page and the console in a real browser: a payment without scripts, the content policy, accessibility."""
 
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 pytestmark = pytest.mark.browser
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -90,11 +91,11 @@ def test_a_customer_is_declined_tries_again_and_pays_without_scripts(page, check
     page.goto(made.url)
 
     fill(page, "4000 0000 0000 0002")
-    assert page.get_by_role("alert").inner_text().startswith("Your card was declined.")
+    expect(page.get_by_role("alert")).to_contain_text("Your card was declined.")
     fill(page, "4242 4242 4242 4242")
 
-    assert page.get_by_role("heading").inner_text() == "Thank you"
-    assert page.url == f"{merchant}/return?id={made.id}"
+    expect(page.get_by_role("heading")).to_have_text("Thank you")
+    expect(page).to_have_url(f"{merchant}/return?id={made.id}")
     assert client.v1.checkout.sessions.retrieve(made.id).payment_status == "paid"
     assert page.complaints == []
 
@@ -106,7 +107,7 @@ def test_a_customer_passes_three_d_secure(page, checkout, merchant):
     fill(page, "4000 0025 0000 3155")
     page.get_by_role("button", name="Complete authentication").click()
 
-    assert page.url == f"{merchant}/return?id={made.id}"
+    expect(page).to_have_url(f"{merchant}/return?id={made.id}")
     assert page.complaints == []
 
 
@@ -115,7 +116,7 @@ def test_a_customer_goes_back_to_the_merchant(page, checkout, merchant):
 
     page.get_by_role("link", name="Back to the merchant").click()
 
-    assert page.url == f"{merchant}/back"
+    expect(page).to_have_url(f"{merchant}/back")
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
@@ -127,7 +128,9 @@ def test_no_page_has_an_accessibility_problem(browser, checkout, sandbox, pay, c
     pay(asked, card="4000002500003155", three_d_secure="leave")
     control("faults", {"kind": "no_fee", "seconds": 1})
     drain()
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
+    context = browser.new_context(
+        color_scheme=scheme, reduced_motion="reduce", viewport={"width": width, "height": 900}
+    )
     opened = context.new_page()
     complaints = watched(opened)
 
@@ -145,12 +148,12 @@ def test_no_page_has_an_accessibility_problem(browser, checkout, sandbox, pay, c
 
 
 def test_the_form_after_an_error_has_no_accessibility_problem_either(browser, checkout):
-    context = browser.new_context()
+    context = browser.new_context(reduced_motion="reduce")
     opened = context.new_page()
     opened.goto(checkout().url)
     opened.get_by_role("button", name="Pay AUD 1,240.00").click()
 
-    assert opened.title().startswith("Error:")
-    assert opened.evaluate("document.activeElement.id") == "email"
+    expect(opened).to_have_title(re.compile("^Error:"))
+    expect(opened.locator("#email")).to_be_focused()
     assert Axe().run(opened).response["violations"] == []
     context.close()
