@@ -1,0 +1,59 @@
+"""`python -m benchmarks`: measure speed as ratios against limits of the same run, and print them beside the goals."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+
+from benchmarks import rounds, writing
+from benchmarks.merchant import sign_up_merchant
+from benchmarks.stage import stage
+from provvypay.kit import process
+
+GROUPS = ("settle", "create", "pay", "poll", "event")
+
+
+def main() -> None:
+    """Read the command line, run, print."""
+    given = _arguments()
+    begun = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        say(f"starting PostgreSQL and Valkey; {given.rounds} rounds of {given.seconds:g} s each …")
+        where = stack.enter_context(stage())
+        process.start(where.settings(), role="web")
+        merchant = sign_up_merchant(where)
+        measures: list[rounds.Measure] = []
+        comparisons: list[rounds.Comparison] = []
+        for kind in ("settle", "create"):
+            if kind in given.only:
+                more, compared = stack.enter_context(writing.measures(kind, where, merchant))
+                measures += more
+                comparisons += compared
+        merchant.analyze()
+        say(f"everything runs after {time.monotonic() - begun:.0f} s")
+        rounds.run(measures, rounds=given.rounds, seconds=given.seconds, say=say)
+    print(f"\n{rounds.table(comparisons)}\n")
+    say(f"done after {time.monotonic() - begun:.0f} s")
+
+
+def say(text: str) -> None:
+    """Say how far we are, beside the figures."""
+    print(f"benchmarks: {text}", file=sys.stderr, flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement in each round [1]")
+    parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured [5]")
+    parser.add_argument("--only", default=",".join(GROUPS), help=f"groups, separated by commas: {', '.join(GROUPS)}")
+    given = parser.parse_args()
+    given.only = set(given.only.split(","))
+    if unknown := given.only - set(GROUPS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
+    return given
+
+
+if __name__ == "__main__":
+    main()
