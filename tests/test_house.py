@@ -135,7 +135,7 @@ RULES = (
             "provvypay/sandbox/stripe/objects.py:checkout_session:": "one JSON object, as it stands on the wire",
             "provvypay/sandbox/stripe/payment_objects.py:payment_intent:": "one JSON object, as it stands on the wire",
             "provvypay/sandbox/stripe/payment_objects.py:charge:": "one JSON object, as it stands on the wire",
-            "provvypay/sandbox/stripe/payments.py:_charge_card:": "a charge's outcomes in the order Stripe decides them",
+            "provvypay/sandbox/stripe/payments.py:_charge_card:": "what may become of a charge, in Stripe’s order",
             "provvypay/integrations/stripe.py::": "one vendor, one module: its questions, answers and errors together",
             "provvypay/services/checkout.py::": "attempts and their sessions, which are locked and read together",
             "provvypay/services/payment_links.py::": "every step of a link but its settlement",
