@@ -21,7 +21,8 @@ def configure(level: str, *, readable: bool) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _redact,
-        structlog.processors.format_exc_info,
+        # the readable renderer shows an exception by itself
+        *(() if readable else (structlog.processors.format_exc_info,)),
     ]
     renderer: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer(colors=False) if readable else structlog.processors.JSONRenderer()

@@ -14,12 +14,18 @@ def own_path(wanted: str) -> str | None:
     plain = unquote(wanted)
     if not wanted.startswith("/") or plain[1:2] in {"/", "\\"} or "\\" in plain or len(wanted) > 2000:
         return None
-    if any(unicodedata.category(char)[0] == "C" or char.isspace() for char in plain):
+    if any(char.isspace() for char in wanted) or any(_is_invisible(char) for char in plain):
         return None
     parts = urlsplit(wanted)
     if parts.scheme or parts.netloc:
         return None
     return wanted
+
+
+def _is_invisible(char: str) -> bool:
+    """Say whether a character is a control, a format character or a line break of any kind."""
+    category = unicodedata.category(char)
+    return category[0] == "C" or category in {"Zl", "Zp"}
 
 
 def path_and_query(address: str) -> tuple[str, str]:

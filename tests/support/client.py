@@ -193,9 +193,11 @@ class HtmlClient:
         return Page(response, self._read(response, target, method), self)
 
     def _read(self, response: TestResponse, target: str | None, method: str) -> Element | None:
-        body = response.get_data(as_text=True) if response.mimetype.startswith("text/") else ""
         # What werkzeug itself writes beside a redirect is read by nobody.
-        if response.mimetype != "text/html" or method == "HEAD" or not body or 300 <= response.status_code < 400:
+        if response.mimetype != "text/html" or method == "HEAD" or 300 <= response.status_code < 400:
+            return None
+        body = response.get_data(as_text=True)
+        if not body:
             return None
         if body.lstrip().lower().startswith("<!doctype"):
             return html.parse_page(body)
