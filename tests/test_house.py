@@ -60,7 +60,7 @@ RULES = (
         BOOKS,
         rules.uses_floats,
         bad=("x = 0.1", "x = float(y)", "def f(amount: float): ...", "x = amount_minor / 100"),
-        good="x = Decimal(amount_minor).scaleb(-2)\ny = amount_minor // 100",
+        good="x = Decimal(amount_minor).scaleb(-2)\ny = amount_minor // 100\nz = folder / 'name'",
         excepted={
             "provvypay/domain/assets.py:tokens_due:": "divides two decimals",
             "provvypay/services/state_machine.py:retry_wait:": "jitter of a waiting time",

@@ -81,7 +81,8 @@ def uses_floats(source: Source) -> Iterator[str]:
             yield hit(source, node, f"{node.value}")
         if isinstance(node, ast.Name) and node.id == "float":
             yield hit(source, node, "float")
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        # `folder / "name"` divides nothing
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and text_of(node.right) is None:
             yield hit(source, node, "/")
 
 
