@@ -1,0 +1,109 @@
+"""What the accounts hold follows from the facts: customers' credits, fees, conversions, what providers hold for us."""
+
+from __future__ import annotations
+
+from provvypay.services.check_books.check import Check
+
+_SIGNED = "CASE side WHEN 'DEBIT' THEN amount_minor ELSE -amount_minor END"
+
+CHECKS = (
+    Check(
+        "I-39",
+        "clearing.credits_are_open_exceptions",
+        "2100, with 2190, equals the money of open exceptions, per organization and currency.",
+        f"""
+        SELECT 'organizations', organization_id::text,
+            format('2100 and 2190 hold %s %s, open exceptions %s', sum(booked), currency, sum(held))
+        FROM (SELECT organization_id, currency, -({_SIGNED}) AS booked, 0 AS held
+              FROM ledger_entries WHERE account_code IN ('2100', '2190')
+              UNION ALL
+              SELECT p.organization_id, p.currency, 0, p.value_minor
+              FROM payment_exceptions e JOIN payments p ON p.id = e.payment_id WHERE e.state = 'OPEN') AS both_sides
+        GROUP BY organization_id, currency HAVING sum(booked) <> sum(held)
+        """,  # noqa: S608 - a constant
+    ),
+    Check(
+        "I-41",
+        "clearing.fees_are_booked",
+        "A balance transaction books its fee and, if Stripe converted, a pair of conversions; and nothing else.",
+        """
+        WITH booked AS (
+            SELECT j.source_id, j.kind, j.currency,
+                string_agg(format('%s %s %s', e.side, e.account_code, e.amount_minor), ', ' ORDER BY e.side DESC,
+                    e.account_code) AS shape
+            FROM journals j JOIN ledger_entries e ON e.journal_id = j.id WHERE j.source_type = 'BALANCE_TRANSACTION'
+            GROUP BY j.id),
+        wanted AS (
+            SELECT b.id AS source_id, 'FEE' AS kind, b.currency,
+                format('DEBIT 6100 %1$s, CREDIT 1050 %1$s', b.fee_minor) AS shape
+            FROM balance_transactions b WHERE b.fee_minor > 0
+            UNION ALL
+            SELECT b.id, 'CONVERSION_OUT', p.currency, format('DEBIT 1190 %1$s, CREDIT 1050 %1$s', p.value_minor)
+            FROM balance_transactions b JOIN payments p ON p.id = b.payment_id WHERE b.currency <> p.currency
+            UNION ALL
+            SELECT b.id, 'CONVERSION_IN', b.currency, format('DEBIT 1050 %1$s, CREDIT 1190 %1$s', b.amount_minor)
+            FROM balance_transactions b JOIN payments p ON p.id = b.payment_id WHERE b.currency <> p.currency)
+        SELECT 'balance_transactions', source_id::text,
+            format('%s: booked %s, wanted %s', kind, coalesce(booked.currency || ' ' || booked.shape, 'nothing'),
+               coalesce(wanted.currency || ' ' || wanted.shape, 'nothing'))
+        FROM booked FULL JOIN wanted USING (source_id, kind)
+        WHERE (booked.currency, booked.shape) IS DISTINCT FROM (wanted.currency, wanted.shape)
+        """,
+    ),
+    Check(
+        "I-41",
+        "clearing.one_charge_per_payment",
+        "A payment by card has at most one balance transaction of its charge.",
+        """
+        SELECT 'balance_transactions', min(id::text), format('payment %s has %s charges', payment_id, count(*))
+        FROM balance_transactions WHERE type = 'charge' GROUP BY payment_id HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "I-42",
+        "clearing.accounts_follow_from_facts",
+        "1050 holds what cards brought less fees, as Stripe converted it; 1051 to 1054 what tokens brought.",
+        f"""
+        WITH standing AS (
+            SELECT p.* FROM payments p WHERE p.outcome = 'EXCEPTION' OR NOT EXISTS (
+                SELECT FROM settlement_parts part JOIN settlements s ON s.id = part.settlement_id
+                WHERE part.payment_id = p.id AND s.voided_at IS NOT NULL)),
+        held AS (
+            SELECT organization_id, currency, value_minor AS expected, 0 AS booked,
+                CASE provider WHEN 'STRIPE' THEN '1050' WHEN 'MANUAL' THEN '1000' ELSE CASE asset
+                    WHEN 'HBAR' THEN '1051' WHEN 'USDC' THEN '1052' WHEN 'USDT' THEN '1053' WHEN 'AUDD' THEN '1054'
+                END END AS account_code
+            FROM standing
+            UNION ALL
+            SELECT organization_id, currency, -fee_minor, 0, '1050' FROM balance_transactions
+            UNION ALL
+            SELECT b.organization_id, x.currency, x.minor, 0, '1050' FROM balance_transactions b
+            JOIN payments p ON p.id = b.payment_id AND p.currency <> b.currency,
+                LATERAL (VALUES (p.currency, -p.value_minor), (b.currency, b.amount_minor)) AS x (currency, minor)
+            UNION ALL
+            SELECT organization_id, currency, 0, {_SIGNED}, account_code FROM ledger_entries
+            WHERE account_code = '1000' OR account_code BETWEEN '1050' AND '1054')
+        SELECT 'accounts', format('%s/%s', organization_id, account_code),
+            format('holds %s %s, the facts say %s', sum(booked), currency, sum(expected))
+        FROM held GROUP BY organization_id, account_code, currency HAVING sum(booked) <> sum(expected)
+        """,  # noqa: S608 - a constant
+    ),
+    Check(
+        "I-42",
+        "clearing.tokens_follow_from_facts",
+        "The tokens in 1051 to 1054 are those that arrived.",
+        """
+        SELECT 'accounts', format('%s/%s', organization_id, asset),
+            format('the books hold %s smallest units, payments brought %s', sum(booked), sum(arrived))
+        FROM (SELECT organization_id, asset, 0 AS arrived,
+                  CASE side WHEN 'DEBIT' THEN asset_amount ELSE -asset_amount END AS booked
+              FROM ledger_entries WHERE asset IS NOT NULL
+              UNION ALL
+              SELECT p.organization_id, p.asset, p.asset_amount, 0 FROM payments p
+              WHERE p.asset IS NOT NULL AND (p.outcome = 'EXCEPTION' OR NOT EXISTS (
+                  SELECT FROM settlement_parts part JOIN settlements s ON s.id = part.settlement_id
+                  WHERE part.payment_id = p.id AND s.voided_at IS NOT NULL))) AS both_sides
+        GROUP BY organization_id, asset HAVING sum(booked) <> sum(arrived)
+        """,
+    ),
+)

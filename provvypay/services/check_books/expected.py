@@ -1,0 +1,69 @@
+"""The guards that must be there: triggers with their functions, and what web and worker must never be able to do."""
+
+from __future__ import annotations
+
+FACTS = (
+    "link_transitions", "link_status_events", "payments", "settlement_parts", "payment_events", "balance_transactions",
+    "journals", "ledger_entries", "audit_logs",
+)  # fmt: skip
+"""rows that never change"""
+
+ROWS = (
+    "organizations", "merchant_settings", "users", "accounts", "payment_links", "payment_attempts", "checkout_sessions",
+    "settlements", "payment_exceptions", "fx_snapshots", "xero_syncs", "notifications", "email_deliveries",
+)  # fmt: skip
+"""rows that never vanish"""
+
+FROZEN = ("settlements", "payment_exceptions", "payment_attempts", "checkout_sessions", "fx_snapshots", "accounts")
+"""rows of which only named columns change"""
+
+TRIGGERS: tuple[tuple[str, str, str], ...] = (
+    *((table, "facts_stay", "refuse_change") for table in FACTS),
+    *((table, "facts_stay_all", "refuse_change") for table in FACTS),
+    *((table, "rows_stay", "refuse_change") for table in ROWS),
+    *((table, "rows_stay_all", "refuse_change") for table in ROWS),
+    *((table, "frozen", "refuse_other_columns") for table in FROZEN),
+    ("link_status_events", "apply_status", "apply_status"),
+    ("payment_links", "status_is_last_event", "status_is_last_event"),
+    ("payment_links", "paid_is_complete", "judge_own_link"),
+    ("payment_links", "freeze_money", "freeze_money"),
+    ("settlements", "settled_is_paid", "judge_settlement"),
+    ("settlement_parts", "part_fits", "part_fits"),
+    ("payments", "did_one_thing", "judge_payment"),
+    ("payment_exceptions", "is_held_money", "judge_exception"),
+    ("balance_transactions", "is_booked", "judge_balance_transaction"),
+    ("journals", "stamp", "journal_stamp"),
+    ("journals", "true_to_source", "judge_journal"),
+    ("ledger_entries", "sealed", "lines_come_together"),
+    ("fx_snapshots", "filled_once", "snapshot_filled_once"),
+    ("checkout_sessions", "forward", "session_goes_forward"),
+    ("inbox", "forward", "refuse_going_back"),
+    ("outbox", "forward", "refuse_going_back"),
+    ("organizations", "owner_remains", "owner_remains"),
+    ("memberships", "owner_remains", "owner_remains"),
+)
+"""table, trigger, function"""
+
+WITHOUT_TENANT_POLICY = ("user_sessions",)
+"""has an organization, and is read before one is known"""
+
+DELETABLE = ("sign_in_throttles",)
+"""tables whose rows web or worker may delete"""
+
+UNTOUCHABLE: tuple[tuple[str, str, str], ...] = (
+    *(("payment_links", column, "UPDATE") for column in
+      ("organization_id", "short_code", "status", "status_seq", "opened_at", "paid_at", "closed_at")),
+    *(("payment_links", column, "INSERT") for column in ("status", "status_seq", "opened_at", "paid_at", "closed_at")),
+    ("journals", "created_xid", "INSERT"),
+    ("link_status_events", "created_at", "INSERT"),
+    ("link_transitions", "event", "INSERT"),
+    ("settlements", "voided_at", "UPDATE"),
+    ("users", "is_platform_admin", "INSERT"),
+    ("users", "is_platform_admin", "UPDATE"),
+    ("users", "email", "UPDATE"),
+    ("inbox", "payload", "UPDATE"),
+    ("outbox", "payload", "UPDATE"),
+    ("alembic_version", "version_num", "INSERT"),
+    ("alembic_version", "version_num", "UPDATE"),
+)  # fmt: skip
+"""table, column, and what neither web nor worker may do with it"""
