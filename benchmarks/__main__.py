@@ -7,7 +7,7 @@ import contextlib
 import sys
 import time
 
-from benchmarks import rounds, writing
+from benchmarks import arriving, pages, rounds, writing
 from benchmarks.merchant import sign_up_merchant
 from benchmarks.stage import stage
 from provvypay.kit import process
@@ -31,10 +31,22 @@ def main() -> None:
                 more, compared = stack.enter_context(writing.measures(kind, where, merchant))
                 measures += more
                 comparisons += compared
+        if given.only & {"pay", "poll"}:
+            more, compared = stack.enter_context(pages.measures(where, merchant, given.only))
+            measures += more
+            comparisons += compared
+        arrivals: arriving.Arrivals | None = None
+        if "event" in given.only:
+            web = where.web_port if given.only & {"pay", "poll"} else None
+            more, arrivals = stack.enter_context(arriving.measures(where, merchant, rounds=given.rounds, web=web))
+            measures += more
         merchant.analyze()
         say(f"everything runs after {time.monotonic() - begun:.0f} s")
         rounds.run(measures, rounds=given.rounds, seconds=given.seconds, say=say)
-    print(f"\n{rounds.table(comparisons)}\n")
+    if comparisons:
+        print(f"\n{rounds.table(comparisons)}\n")
+    if arrivals is not None:
+        print(f"{arrivals.report()}\n")
     say(f"done after {time.monotonic() - begun:.0f} s")
 
 

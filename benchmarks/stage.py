@@ -77,7 +77,6 @@ def stage() -> Iterator[Stage]:
             "STRIPE_API_BASE": f"http://127.0.0.1:{sandbox_port}/stripe",
             "STRIPE_CHECKOUT_ORIGIN": f"http://127.0.0.1:{sandbox_port}",
             "COINGECKO_API_BASE": f"http://127.0.0.1:{sandbox_port}/coingecko/api/v3",
-            "LOG_LEVEL": "WARNING",
             "NO_PROXY": "*",
         }
         yield Stage(Path(name), postgres.url("postgres", DATABASE), web, worker, environment, web_port, sandbox_port)
