@@ -246,7 +246,9 @@ class Client:
                 account=payload.get("account"),
                 payload=payload,
             )
-        except (stripe.SignatureVerificationError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            stripe.SignatureVerificationError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
+        ) as error:  # fmt: skip
             raise BadSignature(f"{type(error).__name__}: {error}") from error
 
     def _session(self, call: Callable[[Any], Any]) -> CheckoutState:

@@ -21,11 +21,13 @@ def configure(level: str, *, readable: bool) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _redact,
-        # the readable renderer shows an exception by itself
+        # the readable renderer shows an exception by itself; never with its local variables, which hold secrets
         *(() if readable else (structlog.processors.format_exc_info,)),
     ]
     renderer: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer(colors=False) if readable else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+        if readable
+        else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[*shared, renderer],

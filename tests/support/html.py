@@ -119,8 +119,8 @@ def by_id(root: Element, name: str) -> Element | None:
 
 
 def text_of(element: Element) -> str:
-    """Return what an element says, blanks run together."""
-    return re.sub(r"\s+", " ", "".join(element.itertext())).strip()
+    """Return what an element says, its parts with a blank between them, as they stand apart on the screen."""
+    return re.sub(r"\s+(?=[,.;:!?)’])", "", re.sub(r"\s+", " ", " ".join(element.itertext()))).strip()
 
 
 def signature(element: Element) -> object:

@@ -1,0 +1,164 @@
+"""Settings: the profile with its version, and the truth about ways to pay and rates."""
+
+import dataclasses
+
+import pytest
+
+from provvypay.domain.roles import Role
+from provvypay.flows.refresh_rates import refresh_rates
+from provvypay.kit import settings as kit_settings
+from tests.support import html
+from tests.support.database import acting_as
+
+PROFILE = {
+    "name": "Vale & Daughters",
+    "legal_name": "Vale Bicycles Pty Ltd",
+    "support_email": "help@vale.example",
+    "time_zone": "Europe/Berlin",
+}
+
+
+@pytest.fixture
+def form(signed_in):
+    client = signed_in()
+    return lambda: client.get("settings.organization").form("organization_form")
+
+
+def test_the_profile_is_saved_and_shown_and_written_down(form, signed_in, make, observer):
+    answer = form().submit(**PROFILE)
+
+    assert (answer.status, answer.location) == (303, "/settings/organization")
+    page = answer.browser.get("settings.organization")
+    assert PROFILE.items() <= page.form("organization_form").values.items()
+    assert "Saved." in page.text
+    assert "Saved." not in answer.browser.get("settings.organization").text
+    written = observer.sql(
+        "SELECT actor_id FROM audit_logs WHERE action = 'organization.changed' AND organization_id = :id",
+        id=make.merchant.organization_id,
+    )
+    assert [row.actor_id for row in written] == [make.merchant.owner.id]
+
+
+def test_what_is_wrong_is_said_at_its_field_and_nothing_is_saved(form):
+    page = form().submit(**PROFILE | {"name": "  ", "support_email": "nobody", "time_zone": "Mars/Olympus"})
+
+    assert page.status == 422
+    assert set(page.errors()) == {"name", "support_email", "time_zone"}
+    assert page.form("organization_form").values["legal_name"] == PROFILE["legal_name"]
+    assert page.browser.get("settings.organization").form("organization_form").values["name"] == "Vale Bicycles"
+
+
+def test_a_refused_profile_comes_back_as_a_fragment_to_htmx(form):
+    page = form().submit(hx=True, name="")
+
+    assert (page.status, page.root.get("id")) == (422, "organization_form")
+
+
+def test_mas_03_whoever_saves_an_old_form_is_told_so(form):
+    old, new = form(), form()
+    new.submit(**PROFILE | {"name": "First"})
+
+    late = old.submit(**PROFILE | {"name": "Second"})
+
+    assert late.status == 409
+    assert "This was changed in the meantime" in late.text
+    assert form().values["name"] == "First"
+
+
+@pytest.mark.parametrize("version", ["", "0", "-1", "x", "999999999999"])
+def test_a_version_nobody_gave_out_saves_nothing(version, form):
+    assert form().submit(**PROFILE | {"version": version}).status == 409
+
+
+def test_mas_01_fields_that_are_not_in_the_form_change_nothing(form, make, observer):
+    before = observer.sql(
+        "SELECT id, currency, created_at, archived_at FROM organizations WHERE id = :id",
+        id=make.merchant.organization_id,
+    )
+
+    form().submit(
+        **PROFILE, currency="USD", id="01a20000-0000-7000-8000-000000000000", created_at="2020-01-01",
+        archived_at="2020-01-01", role="OWNER", card_enabled="0", late_grace_seconds="99999",
+        stripe_account_id="acct_1",
+    )  # fmt: skip
+
+    after = observer.sql(
+        "SELECT id, currency, created_at, archived_at FROM organizations WHERE id = :id",
+        id=make.merchant.organization_id,
+    )
+    assert before == after
+    chosen = observer.sql(
+        "SELECT card_enabled, stripe_account_id FROM merchant_settings WHERE organization_id = :id",
+        id=make.merchant.organization_id,
+    )
+    assert [tuple(row) for row in chosen] == [(True, None)]
+
+
+def test_a_viewer_sees_the_profile_and_cannot_change_it(signed_in):
+    client = signed_in(Role.VIEWER)
+
+    assert client.get("settings.organization").status == 200
+    assert client.post("settings.change_organization", PROFILE).status == 403
+
+
+# ---------------------------------------------------------------- ways to pay
+
+
+def lines(page) -> dict[str, str]:
+    """Return title → state, by the words on the page."""
+    return {
+        html.text_of(one.find("span")): html.text_of(one.findall("span")[-1])
+        for one in page.all("li")
+        if one.get("data-tone")
+    }
+
+
+def test_the_ways_to_pay_are_told_as_they_are(signed_in):
+    assert lines(signed_in().get("settings.payments")) == {
+        "Cards": "Test mode",
+        "Crypto on Hedera": "Off",
+        "Xero": "Off",
+        "E-mail": "Off",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "state", "says"),
+    [
+        ({"stripe_secret_key": None}, "Off", "No Stripe key is set"),
+        ({"enable_card_payments": False}, "Off", "Switched off for this installation"),
+        ({"stripe_secret_key": "sk_live_" + "0" * 20}, "On", "Money goes to the Stripe account"),
+    ],
+)
+def test_cards_are_as_the_installation_is(changed, state, says, signed_in, settings, monkeypatch):
+    client = signed_in()
+    monkeypatch.setattr(kit_settings, "_current", dataclasses.replace(settings, **changed))
+
+    page = client.get("settings.payments")
+
+    assert lines(page)["Cards"] == state
+    assert says in page.text
+    assert ("Test mode: no real money moves" in page.text) == ("sk_live" not in str(changed))
+
+
+def test_cards_that_the_organization_does_not_want_are_off(signed_in, make, observer):
+    observer.sql(
+        "UPDATE merchant_settings SET card_enabled = false WHERE organization_id = :id",
+        id=make.merchant.organization_id,
+    )
+
+    assert "Switched off for your organization." in signed_in().get("settings.payments").text
+
+
+# ---------------------------------------------------------------- rates
+
+
+def test_rates_stand_there_with_source_and_age(signed_in, sandbox):
+    with acting_as("worker"):
+        refresh_rates()
+
+    page = signed_in().get("settings.rates")
+    cells = [[html.text_of(cell) for cell in row] for row in page.all("tr")][1:]
+
+    assert [row[0] for row in cells] == ["HBAR", "USDC", "USDT", "AUDD"]
+    assert all(row[1].startswith("AUD ") and row[2] == "CoinGecko" and "just now" in row[3] for row in cells)
