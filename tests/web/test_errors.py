@@ -31,7 +31,7 @@ def broken(product, monkeypatch):
 
 
 def test_a_failure_of_ours_shows_an_id_and_no_more(client, broken):
-    path = broken(RuntimeError("SELECT secret FROM /work/provvypay/models.py"))
+    path = broken(RuntimeError("SELECT secret FROM /srv/provvypay/models.py"))
 
     with capture_logs() as logs:
         page = client.open("GET", path)
