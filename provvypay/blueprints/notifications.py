@@ -20,9 +20,7 @@ bp = Blueprint("notifications", __name__)
 @signed_in
 def index() -> Response:
     """Show the whole page, or its list."""
-    with transaction(current_org.id) as session:
-        rows = notifications.newest(session, current_org.id, current_user.id)
-    return render("notifications/index.html", fragments=("notifications_list",), rows=[_row(one) for one in rows])
+    return _page()
 
 
 @bp.post("/notifications/readings")
@@ -31,7 +29,13 @@ def mark_all_read() -> Response:
     """Mark everything as read."""
     with transaction(current_org.id) as session:
         notifications.mark_all_read(session, current_org.id, current_user.id, now=clock.now())
-    return index() if wants_fragment() else redirect(url_for("notifications.index"))
+    return _page() if wants_fragment() else redirect(url_for("notifications.index"))
+
+
+def _page() -> Response:
+    with transaction(current_org.id) as session:
+        rows = notifications.newest(session, current_org.id, current_user.id)
+    return render("notifications/index.html", fragments=("notifications_list",), rows=[_row(one) for one in rows])
 
 
 def _row(told: notifications.Told) -> dict[str, object]:

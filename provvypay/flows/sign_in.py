@@ -51,7 +51,7 @@ def enter(email: str, password: str, *, user_agent: str, actor: Actor, leaving: 
         fresh_hash = hash_password(password) if fits and user and needs_rehash(user.password_hash) else None
     if user is None or not fits:
         with transaction() as session:
-            audit.record(session, "sign_in.refused", actor, **({"user_id": str(user.id)} if user else {}))
+            audit.record(session, "sign_in.refused", actor, user_id=str(user.id) if user else None)
         return None
     person = Actor("USER", user.id, actor.ip, actor.request_id)
     with transaction() as session:

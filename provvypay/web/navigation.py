@@ -35,30 +35,28 @@ class Navigation:
         return bool(current_org) and current_org.allows(Permission.LINKS_MANAGE)
 
     @cached_property
-    def _badges(self) -> overview.Badges:
+    def _found(self) -> tuple[overview.Badges, list[organizations.MembershipView]]:
+        """Read everything at once: a page needs all of it, a fragment nothing."""
         if not current_org:
-            return overview.Badges(exceptions_open=0, notifications_unread=0)
+            return overview.Badges(exceptions_open=0, notifications_unread=0), []
         with transaction(current_org.id) as session:
-            return overview.badges(session, current_org.id, current_user.id)
+            badges = overview.badges(session, current_org.id, current_user.id)
+            return badges, organizations.memberships_of(session, current_user.id)
 
     @property
     def exceptions_open(self) -> int:
         """How many payment exceptions wait for a person."""
-        return self._badges.exceptions_open
+        return self._found[0].exceptions_open
 
     @property
     def notifications_unread(self) -> int:
         """How many notifications this member has not read."""
-        return self._badges.notifications_unread
+        return self._found[0].notifications_unread
 
-    @cached_property
+    @property
     def organizations(self) -> list[dict[str, object]]:
         """The organizations of this member, for the switcher."""
-        if not current_user.is_authenticated:
-            return []
-        with transaction() as session:
-            found = organizations.memberships_of(session, current_user.id)
-        return [{"id": one.organization_id, "name": one.name, "role": one.role} for one in found]
+        return [{"id": one.organization_id, "name": one.name, "role": one.role} for one in self._found[1]]
 
     def get(self, name: str, default: object = None) -> object:
         """Return a value by its name, as a dict would."""
