@@ -261,7 +261,9 @@ def observe(
     :param row: locked through its link by the caller
     """
     target = SessionState(state) if row.state == SessionState.OPEN else SessionState(row.state)
-    checks = row.checks + 1
+    just_paid = row.payment_status == "unpaid" and payment_status != "unpaid"
+    # Waiting for the fee is another wait than waiting for the customer, and starts from its beginning.
+    checks = 1 if just_paid else row.checks + 1
     session.execute(
         update(CheckoutSession)
         .where(CheckoutSession.id == row.id)
@@ -297,9 +299,9 @@ def _next_check(
     if state is SessionState.EXPIRED:
         return None
     if state is SessionState.COMPLETE and payment_status != "unpaid":
-        if fee_known or checks > len(_CHECK_WAITS) + len(_FEE_WAITS):
+        if fee_known or checks > len(_FEE_WAITS):
             return None
-        return now + dt.timedelta(seconds=_FEE_WAITS[min(checks, len(_FEE_WAITS)) - 1])
+        return now + dt.timedelta(seconds=_FEE_WAITS[checks - 1])
     wait = dt.timedelta(seconds=_CHECK_WAITS[min(checks, len(_CHECK_WAITS) - 1)])
     if state is SessionState.OPEN and now < expires_at:
         return min(now + wait, expires_at + dt.timedelta(seconds=5))

@@ -21,31 +21,36 @@ def ensure(session: Session, table: dict[str, int]) -> None:
         )
 
 
+RETRY_SECONDS = 60
+"""A run that failed, or that was started and never ended, comes again after this long."""
+
+_CLAIM = text("""
+    WITH due AS (
+        SELECT name FROM schedules
+        WHERE name = ANY(:names) AND (
+            next_run_at <= clock_timestamp()
+            -- Its ring was lost with Redis, or its worker was killed.
+            OR (last_started_at < clock_timestamp() - make_interval(secs => :retry)
+                AND coalesce(last_finished_at, '-infinity') < last_started_at))
+        ORDER BY next_run_at FOR UPDATE SKIP LOCKED)
+    UPDATE schedules s
+    SET next_run_at = clock_timestamp() + make_interval(secs => s.every_seconds), last_started_at = clock_timestamp()
+    FROM due WHERE s.name = due.name RETURNING s.name
+""")
+
+_FINISHED = text("""
+    UPDATE schedules SET last_finished_at = clock_timestamp(), last_error = :error,
+        next_run_at = CASE WHEN :error = '' THEN next_run_at
+            ELSE least(next_run_at, clock_timestamp() + make_interval(secs => :retry)) END
+    WHERE name = :name
+""")
+
+
 def claim_due(session: Session, names: list[str]) -> list[str]:
     """Return the names that are due and move each to its next time; whoever claims first has it."""
-    rows = session.execute(
-        text(
-            "WITH due AS (SELECT name FROM schedules WHERE next_run_at <= clock_timestamp() AND name = ANY(:names)"
-            " ORDER BY next_run_at FOR UPDATE SKIP LOCKED)"
-            " UPDATE schedules s SET next_run_at = clock_timestamp() + make_interval(secs => s.every_seconds),"
-            " last_started_at = clock_timestamp()"
-            " FROM due WHERE s.name = due.name RETURNING s.name"
-        ),
-        {"names": names},
-    )
-    return [row.name for row in rows]
-
-
-RETRY_SECONDS = 60
-"""A run that failed is tried again after this long, if its next regular run is further away."""
+    return [row.name for row in session.execute(_CLAIM, {"names": names, "retry": RETRY_SECONDS})]
 
 
 def finished(session: Session, name: str, error: str = "") -> None:
     """Write down that a run ended, and how; a failed one comes again within a minute."""
-    session.execute(
-        text(
-            "UPDATE schedules SET last_finished_at = clock_timestamp(), last_error = :error, next_run_at = CASE WHEN :error = ''"
-            " THEN next_run_at ELSE least(next_run_at, clock_timestamp() + make_interval(secs => :retry)) END WHERE name = :name"
-        ),
-        {"name": name, "error": error[:500], "retry": RETRY_SECONDS},
-    )
+    session.execute(_FINISHED, {"name": name, "error": error[:500], "retry": RETRY_SECONDS})

@@ -39,8 +39,25 @@ def test_amounts_as_people_type_them(typed: str, minor: int | None) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ["", " ", "1e3", "NaN", "Infinity", "-0", "-5", "+5", "0.001", "９", "12٫5", "1.240,00", "99999999999999999999", "0.49", "0", "1 240", "12.", ".5", "$5", "5\x00", "1,24"],
-)  # fmt: skip
+    [
+        *(
+            "",
+            " ",
+            "1e3",
+            "NaN",
+            "Infinity",
+            "-0",
+            "-5",
+            "+5",
+            "0.001",
+            "９",
+            "12٫5",
+            "1.240,00",
+            "99999999999999999999",
+        ),
+        *("0.49", "0", "1 240", "12.", ".5", "$5", "5\x00", "1,24"),
+    ],
+)
 def test_what_is_not_an_amount_is_refused_with_a_sentence(typed: str) -> None:
     with pytest.raises(AmountRefused) as refused:
         parse_amount(typed, AUD)

@@ -118,7 +118,7 @@ def test_a_flushed_valkey_delays_and_loses_nothing(live_app: LiveApp, make: Make
     from provvypay.kit import cache
 
     live_app.stop("worker")
-    links = [make.link() for _ in range(3)]
+    links = [make.link(merchant=make.organization()) for _ in range(3)]
     for link in links:
         live_app.sandbox.pay(start_checkout(link.short_code))
     live_app.sandbox.drain(fees=False)
@@ -130,7 +130,7 @@ def test_a_flushed_valkey_delays_and_loses_nothing(live_app: LiveApp, make: Make
 
 
 def test_cut_database_connections_delay_and_lose_nothing(live_app: LiveApp, make: Make) -> None:
-    links = [make.link() for _ in range(6)]
+    links = [make.link(merchant=make.organization()) for _ in range(6)]
     for link in links:
         live_app.sandbox.pay(start_checkout(link.short_code))
         live_app.observer.sql(
