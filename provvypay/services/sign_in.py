@@ -101,15 +101,17 @@ def open_session(
     return token
 
 
-def who(session: Session, token: str, *, now: dt.datetime) -> SignedIn | None:
+def who(session: Session, token: str, *, now: dt.datetime, in_person: bool = True) -> SignedIn | None:
     """Return who holds a token, or None when the session ended, idled out, was revoked or its person was disabled.
 
     Notes that the session was used, at most once a minute.
+
+    :param in_person: False for a page that asks by itself: a screen nobody sits at idles out too
     """
     row = session.execute(text("SELECT * FROM lookup_session(:hash)"), {"hash": token_hash(token)}).one_or_none()
     if row is None or now - row.last_seen_at > IDLE:
         return None
-    if now - row.last_seen_at > SEEN_EVERY:
+    if in_person and now - row.last_seen_at > SEEN_EVERY:
         session.execute(update(UserSession).where(UserSession.id == row.session_id).values(last_seen_at=now))
     return SignedIn(
         session_id=row.session_id,

@@ -19,7 +19,7 @@ from provvypay.errors import Forbidden
 from provvypay.kit import clock
 from provvypay.kit.db import transaction
 from provvypay.services import audit, organizations, sign_in
-from provvypay.web.htmx import redirect, wants_fragment
+from provvypay.web.htmx import polls_by_itself, redirect, wants_fragment
 from provvypay.web.paths import path_and_query
 from provvypay.web.request_context import actor
 
@@ -69,7 +69,7 @@ class Member:
 def load_member(token: str) -> Member | None:
     """Return whose session a token is, in one read; None once it ended, idled out or was revoked."""
     with transaction() as db:
-        found = sign_in.who(db, token, now=clock.now())
+        found = sign_in.who(db, token, now=clock.now(), in_person=not polls_by_itself())
     if found is None:
         return None
     return Member(found.user_id, found.email, found.name, found.session_id, _organization_of(found))

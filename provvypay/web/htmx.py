@@ -23,6 +23,12 @@ def wants_fragment() -> bool:
     )
 
 
+def polls_by_itself() -> bool:
+    """Say whether a live part of a page asks for itself: htmx names it as what triggers and what is replaced."""
+    asked = request.headers.get("HX-Trigger", "")
+    return request.method == "GET" and wants_fragment() and asked != "" and asked == request.headers.get("HX-Target")
+
+
 def render(
     template: str,
     *,

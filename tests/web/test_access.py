@@ -5,9 +5,12 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from provvypay.domain.roles import Role
 from provvypay.domain.statuses import LinkStatus
+from provvypay.kit.db import transaction
 from tests.support.factories import NOISE
 from tests.web.access import ACCESS, Access
 
@@ -119,6 +122,19 @@ def test_acl_03_no_page_shows_a_word_of_a_neighbour(make, signed_in, things, obs
                 path = path.replace(f"<{converter}{name}>", things.value(value))
         for query in ("", "?q=NOISE", "?status=PAID"):
             assert NOISE.encode() not in owner.open("GET", path + query).response.get_data(), path + query
+
+
+def test_acl_05_what_one_request_left_behind_shows_the_next_nothing(make, signed_in, product, monkeypatch):
+    """A request that fails inside its transaction gives its connection back without its organization."""
+
+    def fail(*_given, **_named):
+        raise RuntimeError("in the middle of it")
+
+    monkeypatch.setattr("provvypay.blueprints.dashboard.overview.attention", fail)
+    assert signed_in().get("dashboard.show").status == 500
+
+    with pytest.raises(DBAPIError), transaction() as session:
+        session.execute(text("SELECT count(*) FROM payment_links"))
 
 
 @pytest.mark.parametrize(

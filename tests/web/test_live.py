@@ -107,6 +107,37 @@ def test_siz_02_a_body_without_a_length_is_not_read(live_app):
     assert answer.status_code == 411
 
 
+def test_dat_02_no_secret_reaches_a_log(live_app):
+    with live_app.inside():
+        make = Make()
+        person, merchant = make.merchant.owner, make.merchant
+        token = make.session_token(person, merchant)
+        link = make.link()
+        address = start_checkout(link.short_code)
+    with httpx.Client(base_url=live_app.url, trust_env=False, headers={"X-Forwarded-For": "10.9.8.7"}) as browser:
+        page = browser.get("/login").text
+        form_token = page.split('name="csrf_token" value="')[1].split('"')[0]
+        # httpx keeps Secure cookies off plain HTTP, as no browser does for this machine
+        cookie = browser.cookies.get("__Host-provvypay")
+        for password in ("canary-of-a-wrong-password", person.password):
+            data = {"csrf_token": form_token, "email": person.email, "password": password}
+            browser.post("/login", data=data, headers={"Cookie": f"__Host-provvypay={cookie}"})
+        browser.post("/webhooks/stripe", content=b"{}", headers={"Stripe-Signature": "t=1,v1=canary-of-a-signature"})
+    live_app.sandbox.pay(address, card="4242424242424242")
+    live_app.sandbox.drain()
+
+    logs = "".join(live_app.log(name).read_text(errors="replace") for name in ("web", "worker", "clock"))
+
+    assert "http.answered" in logs
+    settings = live_app.settings
+    for secret in (
+        "canary-of", person.password, person.email, form_token, token, str(cookie), settings.secret_key,
+        str(settings.stripe_secret_key), str(settings.stripe_webhook_secret), str(settings.coingecko_api_key),
+        "4242424242424242",
+    ):  # fmt: skip
+        assert secret not in logs, secret
+
+
 def test_hdr_07_a_forwarded_address_counts_from_the_trusted_end(live_app):
     forged = ", ".join(["203.0.113.7"] * 50 + ["198.51.100.9"])
 

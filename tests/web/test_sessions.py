@@ -73,6 +73,19 @@ def test_ses_04_a_session_that_was_not_used_for_half_an_hour_has_ended(make, sig
         assert not is_in(client)
 
 
+def test_ses_04_a_page_that_asks_by_itself_keeps_no_session_alive(make, signed_in):
+    client = signed_in()
+    begun = dt.datetime.now(dt.UTC)
+    poll = {"HX-Request": "true", "HX-Target": "dashboard_live", "HX-Trigger": "dashboard_live"}
+    by_hand = {**poll, "HX-Trigger": "links_search"}
+
+    def ask(minutes, headers):
+        with time_machine.travel(begun + dt.timedelta(minutes=minutes), tick=False):
+            return client.raw.get("/dashboard", base_url=client.base_url, headers=headers).status_code
+
+    assert [ask(10, by_hand), ask(25, poll), ask(39, poll), ask(41, poll)] == [200, 200, 200, 401]
+
+
 def test_ses_04_a_session_ends_after_half_a_day_however_busy(make, signed_in, observer):
     client = signed_in()
     row = observer.sql(
