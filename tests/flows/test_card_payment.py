@@ -67,7 +67,8 @@ def balances(link: PaymentLink) -> dict[str, int]:
         rows = session.execute(
             text(
                 "SELECT account_code, sum(CASE side WHEN 'DEBIT' THEN amount_minor ELSE -amount_minor END) AS balance"
-                " FROM ledger_entries e JOIN journals j ON j.id = e.journal_id WHERE j.link_id = :id GROUP BY account_code"
+                " FROM ledger_entries e JOIN journals j ON j.id = e.journal_id"
+                " WHERE j.link_id = :id GROUP BY account_code"
             ),
             {"id": link.id},
         )
