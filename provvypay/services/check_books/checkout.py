@@ -38,7 +38,7 @@ CHECKS = (
         FROM checkout_sessions s
         LEFT JOIN payments p ON p.provider = 'STRIPE' AND p.provider_reference = s.payment_intent_id
             AND p.link_id = s.link_id
-        WHERE s.state = 'COMPLETE' AND s.payment_status <> 'unpaid' AND p.id IS NULL
+        WHERE s.state = 'COMPLETE' AND s.payment_status NOT IN ('unpaid', 'failed') AND p.id IS NULL
         """,
     ),
     Check(
@@ -52,7 +52,7 @@ CHECKS = (
                    'without an intent'), 'not there'))
         FROM payments p LEFT JOIN checkout_sessions s ON s.attempt_id = p.attempt_id
         WHERE p.provider = 'STRIPE' AND p.attempt_id IS NOT NULL
-          AND (s.state, s.payment_status <> 'unpaid', s.payment_intent_id) IS DISTINCT
+          AND (s.state, s.payment_status NOT IN ('unpaid', 'failed'), s.payment_intent_id) IS DISTINCT
           FROM ('COMPLETE', true, p.provider_reference)
         """,
     ),

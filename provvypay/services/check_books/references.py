@@ -53,9 +53,11 @@ def _check(table: Table, key: ForeignKeyConstraint) -> Check:
 # A link's history is read as a whole in links.py.
 _READ_ELSEWHERE = {"link_transitions", "link_status_events"}
 
-CHECKS = tuple(
-    _check(table, key)
+KEYS: tuple[tuple[Table, ForeignKeyConstraint], ...] = tuple(
+    (table, key)
     for _name, table in sorted(TABLES.items())
     for key in sorted(table.foreign_key_constraints, key=lambda key: [element.parent.name for element in key.elements])
     if key.referred_table.name not in _READ_ELSEWHERE
 )
+
+CHECKS = tuple(_check(table, key) for table, key in KEYS)

@@ -1,0 +1,312 @@
+"""A rich and healthy database, made by driving the services: every table has rows, and no invariant is broken."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.orm import Session
+
+from provvypay.domain.payments import IncomingPayment, SettleResult
+from provvypay.domain.rates import Rate, RateTable
+from provvypay.domain.roles import Role
+from provvypay.domain.statuses import LinkStatus, SessionState
+from provvypay.kit.clock import now
+from provvypay.kit.db import driver_url, enter_organization
+from provvypay.kit.ids import uuid7
+from provvypay.models.payment_link import PaymentLink
+from provvypay.services import checkout, fees, inbox, organizations, outbox, payment_links, schedule, sign_in
+from provvypay.services.audit import SYSTEM, Actor
+from provvypay.services.fx import rates as fx_rates
+from provvypay.services.ledger import chart, journals
+from provvypay.services.ledger.postings import Draft, Line
+from provvypay.services.payment_links import LinkDetails
+from provvypay.services.settlement import settle
+from tests.support.servers import Cluster
+
+T0 = now()
+RATES = RateTable(Rate(token, "AUD", Decimal("0.31"), "COINGECKO", T0, T0) for token in ("HBAR", "USDC", "USDT"))
+DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Organization:
+    """A merchant of the world."""
+
+    id: uuid.UUID
+    owner: Actor
+    currency: str
+
+
+class World:
+    """Makes the database's content and remembers the ids that tests tamper with."""
+
+    def __init__(self, cluster: Cluster, database: str) -> None:
+        self._engines = {
+            role: create_engine(driver_url(cluster.url(role, database)))
+            for role in ("provvypay_web", "provvypay_worker", "postgres")
+        }
+        self.ids: dict[str, str] = {}
+
+    @property
+    def superuser(self) -> Engine:
+        """A connection past every right and every policy."""
+        return self._engines["postgres"]
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        for engine in self._engines.values():
+            engine.dispose()
+
+    @contextlib.contextmanager
+    def act(self, organization: Organization | None = None, *, role: str = "provvypay_web") -> Iterator[Session]:
+        """Open one transaction in a role, in an organization."""
+        with Session(self._engines[role], expire_on_commit=False) as session, session.begin():
+            if organization:
+                enter_organization(session, organization.id)
+            yield session
+
+    # ------------------------------------------------------------ people and links
+
+    def organization(self, name: str, currency: str, *, members: int = 0) -> Organization:
+        """Make an organization with an owner and further members, who were there yesterday."""
+        organization_id = uuid7()
+        with self.act() as session:
+            owner = self._person(session)
+            enter_organization(session, organization_id)
+            organizations.create(
+                session, organization_id, name=name, currency=currency, time_zone="UTC", owner_id=owner.id, actor=owner
+            )
+            for _ in range(members):
+                organizations.add_member(
+                    session, organization_id, self._person(session).id, Role.ACCOUNTANT, actor=owner
+                )
+            sign_in.open_session(session, owner.id, organization_id, now=T0, user_agent="tests", ip="192.0.2.1")
+        with self.superuser.begin() as connection:
+            connection.execute(
+                text("UPDATE memberships SET created_at = :at WHERE organization_id = :id"),
+                {"at": T0 - DAY, "id": organization_id},
+            )
+        return Organization(organization_id, owner, currency)
+
+    def _person(self, session: Session) -> Actor:
+        name = uuid.uuid4().hex[:10]
+        email = f"{name}@people.example"
+        return Actor("USER", sign_in.register(session, email=email, name=name, password_hash="argon2"))
+
+    def link(
+        self,
+        of: Organization,
+        *,
+        amount_minor: int = 100_00,
+        expires_at: dt.datetime | None = None,
+        made: dt.datetime = T0,
+        draft: bool = False,
+    ) -> PaymentLink:
+        """Make a link."""
+        details = LinkDetails(amount_minor, of.currency, "A red bicycle", "INV-1", expires_at)
+        with self.act(of) as session:
+            return payment_links.create(session, of.id, details, RATES, actor=of.owner, now=made, open_now=not draft)
+
+    def expired(self, of: Organization) -> PaymentLink:
+        """Make a link whose time has passed."""
+        link = self.link(of, expires_at=T0 - DAY, made=T0 - 3 * DAY)
+        with self.act(of, role="provvypay_worker") as session:
+            assert payment_links.expire(session, link.id, now=T0)
+        return link
+
+    def canceled(self, of: Organization, *, draft: bool = False) -> PaymentLink:
+        """Make a link and cancel it."""
+        link = self.link(of, draft=draft)
+        with self.act(of) as session:
+            payment_links.cancel(session, link.id, actor=of.owner, now=T0)
+        return link
+
+    # ------------------------------------------------------------ money
+
+    def arrive(self, link: PaymentLink, **details: object) -> SettleResult:
+        """Let money arrive for a link, exactly its amount and in time unless said otherwise."""
+        arrived = {
+            "organization_id": link.organization_id,
+            "link_id": link.id,
+            "provider": "STRIPE",
+            "provider_reference": f"pi_{uuid.uuid4().hex}",
+            "value_minor": link.amount_minor,
+            "currency": link.currency,
+            "occurred_at": T0,
+            "clearing_account": chart.STRIPE_CLEARING,
+        } | details
+        of = Organization(link.organization_id, SYSTEM, link.currency)
+        with self.act(of, role="provvypay_worker") as session:
+            return settle(session, IncomingPayment(**arrived), RATES, now=T0)  # type: ignore[arg-type]
+
+    def open_session(self, link: PaymentLink) -> str:
+        """Let a customer choose the card; return the session's id at Stripe."""
+        name = f"cs_{uuid.uuid4().hex}"
+        of = Organization(link.organization_id, SYSTEM, link.currency)
+        with self.act(of) as session:
+            order = checkout.prepare(session, link.id, "Vale Bicycles", now=T0)
+            assert isinstance(order, checkout.CardOrder)
+            checkout.record_session(
+                session, order, provider_session_id=name, url="https://checkout.example/x", livemode=False,
+                expires_at=order.expires_at, now=T0,
+            )  # fmt: skip
+        return name
+
+    def pay_by_card(self, link: PaymentLink, fee: fees.ChargeSettled | None = None) -> str:
+        """Lead a card payment to its end; return the payment's id."""
+        name = self.open_session(link)
+        intent = name.replace("cs_", "pi_")
+        of = Organization(link.organization_id, SYSTEM, link.currency)
+        with self.act(of, role="provvypay_worker") as session:
+            found = checkout.find(session, name)
+            assert found is not None
+            payment_links.lock(session, link.id)
+            row = checkout.get(session, found[1])
+            checkout.observe(
+                session, row, state=SessionState.COMPLETE, payment_status="paid", payment_intent_id=intent, url=None,
+                decline_code=None, fee_known=fee is not None, now=T0,
+            )  # fmt: skip
+            arrived = IncomingPayment(
+                of.id, link.id, "STRIPE", intent, link.amount_minor, link.currency, T0, chart.STRIPE_CLEARING,
+                attempt_id=row.attempt_id,
+            )  # fmt: skip
+            result = settle(session, arrived, RATES, now=T0)
+            if fee is not None:
+                assert fees.record(session, "STRIPE", intent, fee)
+        return str(result.payment_id)
+
+    def charge(self, amount_minor: int, fee_minor: int, currency: str) -> fees.ChargeSettled:
+        """Return a balance transaction as Stripe would tell of it."""
+        rate = None if currency == "AUD" else "0.65"
+        return fees.ChargeSettled(f"txn_{uuid.uuid4().hex}", amount_minor, fee_minor, currency, rate, T0 + DAY, T0)
+
+    def undo(self, link: PaymentLink, of: Organization) -> None:
+        """Take a mark by hand back, as no service does yet: void, reverse, step back, in one transaction."""
+        with self.act(of, role="postgres") as session:
+            kept = session.execute(
+                text(
+                    "UPDATE settlements SET voided_at = clock_timestamp() WHERE link_id = :id AND voided_at IS NULL"
+                    " RETURNING id"
+                ),
+                {"id": link.id},
+            ).scalar_one()
+            booked = session.execute(
+                text("SELECT id, kind FROM journals WHERE source_id = :id ORDER BY kind DESC"), {"id": kept}
+            ).all()
+            taken_back = {
+                kind: (Line(debit, "DEBIT", link.amount_minor), Line(credit, "CREDIT", link.amount_minor))
+                for kind, debit, credit in (("SALE", "4000", "1200"), ("PAYMENT", "1200", "1000"))
+            }
+            drafts = [
+                Draft(
+                    "REVERSAL", "JOURNAL", row.id, link.currency, T0, "Mark undone", link.id,
+                    taken_back[row.kind], reverses_id=row.id,
+                )
+                for row in booked
+            ]  # fmt: skip
+            reversals = journals.post(session, of.id, drafts)
+            payment_links.advance(
+                session, of.id, link.id, LinkStatus.PAID, LinkStatus.OPEN, event="link.mark_undone",
+                actor=of.owner, at=T0, reason="marked the wrong one",
+            )  # fmt: skip
+        self.ids["reversal"] = str(reversals[0])
+
+
+def build(world: World) -> None:
+    """Fill a migrated database with everything that can be."""
+    ours = world.organization("Vale Bicycles", "AUD", members=2)
+    theirs = world.organization("Kettle & Crane", "GBP")
+    with world.superuser.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO xero_connections (id, organization_id, tenant_id, state, created_at)"
+                " VALUES (gen_random_uuid(), :id, gen_random_uuid(), 'CONNECTED', :at)"
+            ),
+            {"id": ours.id, "at": T0 - DAY},
+        )
+    for of in (ours, theirs):
+        _links_and_money(world, of)
+    _messages(world, ours, theirs)
+
+
+def _links_and_money(world: World, of: Organization) -> None:
+    links = {
+        "draft": world.link(of, draft=True),
+        "open": world.link(of),
+        "canceled": world.canceled(of),
+        "discarded": world.canceled(of, draft=True),
+        "expired": world.expired(of),
+        "seen_late": world.expired(of),
+        "paid": world.link(of),
+        "converted": world.link(of),
+        "tokens": world.link(of),
+        "marked": world.link(of),
+        "being_paid": world.link(of),
+        "short": world.link(of),
+    }
+    world.open_session(links["being_paid"])
+    payments = {
+        "paid": world.pay_by_card(links["paid"], world.charge(100_00, 2_05, of.currency)),
+        "converted": world.pay_by_card(links["converted"], world.charge(65_00, 1_40, "USD")),
+        "double": str(world.arrive(links["paid"]).payment_id),
+        "late": str(world.arrive(links["canceled"]).payment_id),
+        "short": str(world.arrive(links["short"], value_minor=99_99).payment_id),
+    }
+    world.arrive(links["expired"])
+    world.arrive(links["seen_late"], occurred_at=T0 - 2 * DAY)
+    world.arrive(
+        links["tokens"],
+        provider="HEDERA",
+        clearing_account="1051",
+        asset="HBAR",
+        asset_amount=32_258_064_517,
+        payer="0.0.7",
+    )
+    world.arrive(links["marked"], provider="MANUAL", clearing_account=chart.BANK)
+    world.undo(links["marked"], of)
+    if of.currency == "AUD":
+        world.ids |= {f"link_{name}": str(link.id) for name, link in links.items()}
+        world.ids |= {f"payment_{name}": payment for name, payment in payments.items()}
+        world.ids |= {"organization": str(of.id), "owner": str(of.owner.id)}
+    else:
+        world.ids |= {
+            "other_organization": str(of.id),
+            "other_link": str(links["paid"].id),
+            "other_open": str(links["open"].id),
+        }
+
+
+def _messages(world: World, ours: Organization, theirs: Organization) -> None:
+    """Leave events and messages in every state, and mail that would have been sent."""
+    with world.act(role="provvypay_worker") as session:
+        fx_rates.store(session, RATES)
+        schedule.ensure(session, {"sweep_inbox": 15})
+        for number in range(4):
+            inbox.store(session, "STRIPE", f"evt_{number}", "charge.updated", {"id": f"evt_{number}"}, livemode=False)
+        inbox.store(session, "STRIPE", "evt_other", "x", {}, livemode=True, ignored_because="of the other mode")
+        for row_id in inbox.waiting(session, older_than=-DAY)[:2]:
+            claimed = inbox.claim(session, row_id)
+            assert claimed is not None
+            assert inbox.finish(session, claimed)
+        messages = outbox.claim(session, most=5)
+    for message in messages:
+        of = ours if message.organization_id == ours.id else theirs
+        with world.act(of, role="provvypay_worker") as session:
+            assert outbox.finish(session, message)
+    with world.superuser.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO email_deliveries (id, organization_id, kind, cause_id, recipient)"
+                " VALUES (gen_random_uuid(), :id, 'x', :id, 'a@b.example')"
+            ),
+            {"id": ours.id},
+        )
+        connection.execute(
+            text("UPDATE outbox SET dead_at = clock_timestamp() WHERE id = (SELECT max(id) FROM outbox)")
+        )
