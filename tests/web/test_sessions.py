@@ -204,5 +204,7 @@ def test_the_switch_leads_only_into_organizations_one_belongs_to(make, signed_in
     assert (foreign.status, nonsense.status) == (404, 404)
     assert NOISE not in client.get("dashboard.show").source
 
-    assert client.post("auth.switch_organization", {"organization_id": str(own.organization_id)}).status == 303
-    assert "Second shop" in client.get("dashboard.show").source
+    switch = client.get("dashboard.show").form("/organization")
+    assert [one.get("value") for one in switch.element.iter("button")] == [str(own.organization_id)]
+    assert switch.submit(organization_id=str(own.organization_id)).location == "/dashboard"
+    assert client.get("dashboard.show").title.startswith("Dashboard · Second shop")
