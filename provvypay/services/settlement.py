@@ -12,14 +12,13 @@ import json
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from provvypay.domain.payments import IncomingPayment, SettleResult
 from provvypay.domain.rates import RateTable
 from provvypay.domain.statuses import ExceptionKind, LinkStatus, PaymentOutcome
 from provvypay.errors import Conflict, NotFound
-from provvypay.kit.db import changed
+from provvypay.kit.db import Statement, changed
 from provvypay.kit.failpoints import failpoint, register
 from provvypay.kit.ids import uuid7
 from provvypay.services import state_machine as steps
@@ -28,14 +27,14 @@ from provvypay.services.ledger import journals, postings
 
 register("settle.locked", "settle.payment", "settle.record", "settle.journals", "settle.done")
 
-_LOCK = text("""
+_LOCK = Statement("""
     SELECT l.status, l.amount_minor, l.currency, l.description, l.reference, l.short_code, l.expires_at,
         s.late_grace_seconds
     FROM payment_links l JOIN merchant_settings s ON s.organization_id = l.organization_id
     WHERE l.id = :link_id FOR UPDATE OF l
 """)
 
-_PAYMENT = text("""
+_PAYMENT = Statement("""
     INSERT INTO payments
         (id, organization_id, link_id, attempt_id, provider, provider_reference, asset, asset_amount,
         value_minor, currency, occurred_at, payer, outcome, evidence)
@@ -45,10 +44,10 @@ _PAYMENT = text("""
     ON CONFLICT (provider, provider_reference) DO NOTHING
 """)
 
-_KNOWN = text("SELECT id, outcome FROM payments WHERE provider = :provider AND provider_reference = :reference")
+_KNOWN = Statement("SELECT id, outcome FROM payments WHERE provider = :provider AND provider_reference = :reference")
 
 # One statement writes all that a settlement is, except its journals: their entries must find them written.
-_SETTLED = text("""
+_SETTLED = Statement("""
     WITH settled AS (
         INSERT INTO settlements (id, organization_id, link_id, amount_minor, currency, settled_at)
         VALUES (:settlement_id, :organization_id, :link_id, :amount_minor, :currency, :occurred_at)
@@ -86,7 +85,7 @@ _SETTLED = text("""
     VALUES (:organization_id, 'link.paid', :settlement_id, CAST(:message AS jsonb))
 """)
 
-_HELD = text("""
+_HELD = Statement("""
     WITH held AS (
         INSERT INTO payment_exceptions (id, organization_id, payment_id, link_id, kind)
         VALUES (:exception_id, :organization_id, :payment_id, :link_id, :kind)
@@ -154,7 +153,7 @@ def settle(session: Session, arrived: IncomingPayment, rates: RateTable, *, now:
     :raises NotFound: for a link that is not of this organization; nothing is written
     :raises Conflict: when another organization already has this payment; nothing is written
     """
-    row = session.execute(_LOCK, {"link_id": arrived.link_id}).one_or_none()
+    row = _LOCK.run(session, {"link_id": arrived.link_id}).fetchone()
     if row is None:
         raise NotFound(f"link {arrived.link_id}")
     failpoint("settle.locked")
@@ -199,8 +198,8 @@ def settle(session: Session, arrived: IncomingPayment, rates: RateTable, *, now:
 
 def _insert_payment(session: Session, payment_id: uuid.UUID, arrived: IncomingPayment, outcome: PaymentOutcome) -> bool:
     """Insert the payment; say whether it was new. A duplicate from anywhere ends here, quietly."""
-    inserted = session.execute(
-        _PAYMENT,
+    inserted = _PAYMENT.run(
+        session,
         {
             "id": payment_id,
             "organization_id": arrived.organization_id,
@@ -222,9 +221,7 @@ def _insert_payment(session: Session, payment_id: uuid.UUID, arrived: IncomingPa
 
 
 def _known(session: Session, arrived: IncomingPayment) -> SettleResult:
-    known = session.execute(
-        _KNOWN, {"provider": arrived.provider, "reference": arrived.provider_reference}
-    ).one_or_none()
+    known = _KNOWN.run(session, {"provider": arrived.provider, "reference": arrived.provider_reference}).fetchone()
     if known is None:
         raise Conflict(
             f"{arrived.provider} {arrived.provider_reference} belongs to another organization", code="foreign_payment"
@@ -253,8 +250,8 @@ def _write_settlement(
         now=now,
         settlement_id=settlement_id,
     )
-    session.execute(
-        _SETTLED,
+    _SETTLED.run(
+        session,
         {
             "settlement_id": settlement_id,
             "payment_id": payment_id,
@@ -277,8 +274,8 @@ def _write_settlement(
 def _write_exception(
     session: Session, arrived: IncomingPayment, payment_id: uuid.UUID, kind: ExceptionKind | None, facts: str
 ) -> None:
-    session.execute(
-        _HELD,
+    _HELD.run(
+        session,
         {
             "exception_id": uuid7(),
             "payment_id": payment_id,

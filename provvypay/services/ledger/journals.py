@@ -1,4 +1,4 @@
-"""Write journals: two statements however many there are, because settlements are made of round trips."""
+"""Write journals: one statement however many there are, because settlements are made of round trips."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ import json
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from provvypay.kit.db import Statement
 from provvypay.kit.ids import uuid7
 from provvypay.services.ledger.postings import Draft
 
-_JOURNALS = text("""
-    INSERT INTO journals
-        (id, organization_id, kind, source_type, source_id, currency, effective_at, description, link_id, reverses_id)
-    SELECT id, :organization_id, kind, source_type, source_id, currency, effective_at, description, link_id, reverses_id
-    FROM jsonb_to_recordset(CAST(:journals AS jsonb)) AS j
-        (id uuid, kind text, source_type text, source_id uuid, currency text, effective_at timestamptz,
-        description text, link_id uuid, reverses_id uuid)
-""")
-
-_ENTRIES = text("""
+# The lines are joined to the journals they belong to, so that those are written first.
+_POST = Statement("""
+    WITH posted AS (
+        INSERT INTO journals
+            (id, organization_id, kind, source_type, source_id, currency, effective_at, description, link_id,
+            reverses_id)
+        SELECT id, :organization_id, kind, source_type, source_id, currency, effective_at, description, link_id,
+            reverses_id
+        FROM jsonb_to_recordset(CAST(:journals AS jsonb)) AS j
+            (id uuid, kind text, source_type text, source_id uuid, currency text, effective_at timestamptz,
+            description text, link_id uuid, reverses_id uuid)
+        RETURNING id, organization_id, currency
+    )
     INSERT INTO ledger_entries
         (journal_id, line_no, organization_id, account_code, side, amount_minor, currency, asset, asset_amount)
-    SELECT journal_id, line_no, :organization_id, account_code, side, amount_minor, currency, asset, asset_amount
-    FROM jsonb_to_recordset(CAST(:entries AS jsonb)) AS e
-        (journal_id uuid, line_no int, account_code text, side text, amount_minor bigint, currency text, asset text,
-        asset_amount bigint)
+    SELECT posted.id, e.line_no, posted.organization_id, e.account_code, e.side, e.amount_minor, posted.currency,
+        e.asset, e.asset_amount
+    FROM posted JOIN jsonb_to_recordset(CAST(:entries AS jsonb)) AS e
+        (journal_id uuid, line_no int, account_code text, side text, amount_minor bigint, asset text,
+        asset_amount bigint) ON e.journal_id = posted.id
 """)
 
 
@@ -64,12 +68,13 @@ def post(session: Session, organization_id: uuid.UUID, drafts: Sequence[Draft]) 
                 "account_code": line.account,
                 "side": line.side,
                 "amount_minor": line.amount_minor,
-                "currency": draft.currency,
                 "asset": line.asset,
                 "asset_amount": line.asset_amount,
             }
             for number, line in enumerate(draft.lines, start=1)
         )
-    session.execute(_JOURNALS, {"organization_id": organization_id, "journals": json.dumps(journals)})
-    session.execute(_ENTRIES, {"organization_id": organization_id, "entries": json.dumps(entries)})
+    _POST.run(
+        session,
+        {"organization_id": organization_id, "journals": json.dumps(journals), "entries": json.dumps(entries)},
+    )
     return tuple(ids)
