@@ -168,10 +168,8 @@ class World:
             assert found is not None
             payment_links.lock(session, link.id)
             row = checkout.get(session, found[1])
-            checkout.observe(
-                session, row, state=SessionState.COMPLETE, payment_status="paid", payment_intent_id=intent, url=None,
-                decline_code=None, fee_known=fee is not None, now=T0,
-            )  # fmt: skip
+            seen = checkout.Observed(SessionState.COMPLETE, "paid", intent, None, None, fee_known=fee is not None)
+            assert checkout.observe(session, row, seen, now=T0)
             arrived = IncomingPayment(
                 of.id, link.id, "STRIPE", intent, link.amount_minor, link.currency, T0, chart.STRIPE_CLEARING,
                 attempt_id=row.attempt_id,
