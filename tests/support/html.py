@@ -120,7 +120,8 @@ def by_id(root: Element, name: str) -> Element | None:
 
 def text_of(element: Element) -> str:
     """Return what an element says, its parts with a blank between them, as they stand apart on the screen."""
-    return re.sub(r"\s+(?=[,.;:!?)’])", "", re.sub(r"\s+", " ", " ".join(element.itertext()))).strip()
+    parts = "\0".join(element.itertext())
+    return re.sub(r"[\s\0]+", " ", re.sub(r"\0+(?=[,.;:!?)’])", "", parts)).strip()
 
 
 def signature(element: Element) -> object:
