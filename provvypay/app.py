@@ -15,6 +15,7 @@ from provvypay.models.registry import TABLES
 from provvypay.web import assets, errors, formatting, navigation, request_context, security
 from provvypay.web.extensions import csrf, db, migrate
 from provvypay.web.guards import login_manager
+from provvypay.web.poll_door import PollDoor
 from provvypay.web.schema import MIGRATIONS
 
 BLUEPRINTS = (
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     # The macros see only globals; loaded once, so that a fragment rendered alone finds them too.
     app.jinja_env.globals["ui"] = app.jinja_env.get_template("ui/macros.html").module
     _register_blueprints(app, settings)
+    app.wsgi_app = PollDoor(app.wsgi_app, security.trusted_hosts(settings))  # type: ignore[method-assign]
     return app
 
 

@@ -10,7 +10,7 @@ import re
 from urllib.parse import urlencode
 
 import structlog
-from flask import Blueprint, Response, make_response, request, url_for
+from flask import Blueprint, Response, request, url_for
 
 from provvypay.domain.short_codes import normalize
 from provvypay.errors import NotFound, ProvvypayError, Unavailable
@@ -21,17 +21,13 @@ from provvypay.kit.settings import settings
 from provvypay.services import pay_view
 from provvypay.services.link_views import pay_url
 from provvypay.services.pay_view import Came, PayPage
-from provvypay.web import qr
+from provvypay.web import poll_door, qr
 from provvypay.web.formatting import use_time_zone
 from provvypay.web.htmx import redirect, render, wants_fragment
 
 log = structlog.get_logger(__name__)
 
 bp = Blueprint("pay", __name__, url_prefix="/p")
-
-_FAST_SECONDS, _SLOW_SECONDS = 2, 10
-_SLOWER_AFTER = 120
-"""seconds: who has waited this long is asked less often"""
 
 _SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{8,120}")
 _WHOLE = re.compile(r"[0-9]{1,11}")
@@ -40,24 +36,21 @@ _WAYS = frozenset(Came)
 
 @bp.get("/<short_code>")
 def show(short_code: str) -> Response:
-    """Show the page to a visitor and its live part to the poll inside it; 204 while nothing is new, 286 at the end."""
+    """Show the page to a visitor, and its live part to the poll inside it; 286 at the end.
+
+    While nothing is new a poll does not come here: web/poll_door.py answers it.
+    """
     code = normalize(short_code)
     if code is None:
         return _unknown()
     if code != short_code and not wants_fragment():
         query = f"?{urlencode(request.args)}" if request.args else ""
         return redirect(url_for("pay.show", short_code=code) + query)
-    since, seconds = _pace()
-    token = live.face_token(code)
-    if token is not None and _polls() and request.args.get("seen") == _seen(token, seconds):
-        return make_response("", 204)
     # Before the row is read: what changes after that makes another token, and the next poll sees it.
-    token = token or live.new_face_token(code)
+    token = live.face_token(code) or live.new_face_token(code)
     came = _came()
     page = _read(code, came)
-    if page is None:
-        return _unknown()
-    return _page(page, came, seen=_seen(token, seconds), since=since, seconds=seconds)
+    return _unknown() if page is None else _page(page, came, token=token)
 
 
 @bp.post("/<short_code>/card")
@@ -125,8 +118,12 @@ def _came() -> Came | None:
     return Came(said) if said in _WAYS else None
 
 
-def _page(page: PayPage, came: Came | None, *, seen: str, since: int, seconds: int, http_status: int = 200) -> Response:
+def _page(page: PayPage, came: Came | None, *, token: str, http_status: int = 200) -> Response:
     use_time_zone(page.link.time_zone)
+    now = int(clock.now().timestamp())
+    typed = request.args.get("since", "")
+    since = min(int(typed), now) if _WHOLE.fullmatch(typed) else now
+    seconds = poll_door.pace(since, now)
     return render(
         "pay/show.html",
         fragments=("payment_status",),
@@ -139,7 +136,7 @@ def _page(page: PayPage, came: Came | None, *, seen: str, since: int, seconds: i
         receipt=page.receipt,
         notice=page.notice,
         poll_seconds=seconds,
-        seen=seen,
+        seen=poll_door.seen(token, seconds) if token else "",
         since=since,
         came=came,
     )
@@ -161,24 +158,6 @@ def _not_started(code: str, error: ProvvypayError) -> Response:
     page = _read(code, came)
     if page is None:
         return _unknown()
-    since, seconds = _pace()
     # A link we know, and yet it was not found: cards are off.
     status = 409 if isinstance(error, NotFound) else error.status
-    return _page(page, came, seen="", since=since, seconds=seconds, http_status=status)
-
-
-def _polls() -> bool:
-    return wants_fragment() and request.headers.get("HX-Target") == "payment_status"
-
-
-def _pace() -> tuple[int, int]:
-    """Return since when this visitor has been here (Unix time) and how many seconds lie between two polls now."""
-    now = int(clock.now().timestamp())
-    typed = request.args.get("since", "")
-    since = min(int(typed), now) if _WHOLE.fullmatch(typed) else now
-    return since, _FAST_SECONDS if now - since < _SLOWER_AFTER else _SLOW_SECONDS
-
-
-def _seen(token: str, seconds: int) -> str:
-    """Return what a poll carries: the face it shows and its pace, so that a new pace is a new answer too."""
-    return f"{token}.{seconds}"
+    return _page(page, came, token="", http_status=status)

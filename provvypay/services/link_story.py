@@ -100,6 +100,12 @@ _TOLD: dict[str, Told] = {
     "payment.processing": Told(
         "clock", "accent", "Payment on its way", _says("The customer’s bank confirms it later; nothing is booked yet.")
     ),
+    "payment.failed": Told(
+        "circle-cross",
+        None,
+        "Payment did not arrive",
+        _says("The customer’s bank did not send it. Nothing was charged."),
+    ),
     "fee.booked": Told("book", None, "Processor fee booked", _fee),
 }
 _HELD: dict[str, tuple[str, str]] = {

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from provvypay.domain.statuses import LinkStatus, SessionState
+from provvypay.kit.db import Statement
 from provvypay.services import declines
 from provvypay.services.link_views import method
 from provvypay.services.numbers import receipt_number
@@ -136,13 +136,13 @@ _CAME: dict[Came, Notice] = {
 }
 
 # Row-level security reads app.org_id when the next statement begins, so one statement cannot do both.
-_ENTER = text("""
+_ENTER = Statement("""
     SELECT organization_id, link_id, set_config('app.org_id', CAST(organization_id AS text), true)
     FROM lookup_link(:code)
 """)
 
 # The newest session is found through the attempts, which are indexed by link.
-_READ = text("""
+_READ = Statement("""
     SELECT l.short_code, l.status, l.amount_minor, l.currency, l.description, l.reference, l.expires_at,
         o.name, o.time_zone, m.legal_name, m.legal_id, m.support_email, m.card_enabled,
         c.state AS session_state, c.payment_status, c.decline_code,
@@ -163,7 +163,7 @@ _READ = text("""
 """)
 
 
-_OWN_SESSION = text("""
+_OWN_SESSION = Statement("""
     SELECT 1 FROM checkout_sessions
     WHERE organization_id = :org AND link_id = :id AND provider_session_id = :provider_session_id
 """)
@@ -182,7 +182,7 @@ def read(
     found = _enter(session, short_code)
     if found is None:
         return None
-    row = session.execute(_READ, {"org": found.organization_id, "id": found.link_id}).one_or_none()
+    row = _READ.run(session, {"org": found.organization_id, "id": found.link_id}).fetchone()
     if row is None or row.status in {LinkStatus.NEW, LinkStatus.DRAFT}:
         return None
     card = _card(row, cards_on=cards_on)
@@ -214,11 +214,11 @@ def has_session(session: Session, short_code: str, provider_session_id: str) -> 
     if found is None:
         return False
     given = {"org": found.organization_id, "id": found.link_id, "provider_session_id": provider_session_id}
-    return session.execute(_OWN_SESSION, given).one_or_none() is not None
+    return _OWN_SESSION.run(session, given).fetchone() is not None
 
 
 def _enter(session: Session, short_code: str) -> Any:
-    found = session.execute(_ENTER, {"code": short_code}).one_or_none()
+    found = _ENTER.run(session, {"code": short_code}).fetchone()
     if found is not None:
         session.info["organization_id"] = found.organization_id
     return found
@@ -260,6 +260,18 @@ def _receipt(row: Any) -> Receipt:
 
 
 def _notice(row: Any, came: Came | None) -> Notice | None:
+    if row.payment_status == "failed":
+        return Notice(
+            "warn",
+            "Your payment did not arrive",
+            "Your bank did not send it in the end. Nothing was charged; you can pay again below.",
+        )
+    if row.session_state == SessionState.COMPLETE and row.payment_status == "failed":
+        return Notice(
+            "warn",
+            "Your payment did not arrive",
+            "Your bank did not confirm it. Nothing was charged; you can pay again.",
+        )
     if row.session_state == SessionState.COMPLETE:
         # Paid, and yet the link is open: what arrived was not what was asked for, and is held as an exception.
         return Notice(

@@ -80,6 +80,16 @@ def content_policy(*, form_targets: tuple[str, ...] = ()) -> str:
     return "; ".join(f"{name} {value}" for name, value in parts.items())
 
 
+def bare_headers(*, referrer: str) -> tuple[tuple[str, str], ...]:
+    """Return the headers of an answer without a body, for what answers in front of the application."""
+    return (
+        *_ALWAYS.items(),
+        ("Content-Security-Policy", _BARE_POLICY),
+        ("Referrer-Policy", referrer),
+        ("Cache-Control", "no-store"),
+    )
+
+
 def _refuse_strangers() -> None:
     """Refuse a form that another site's page sent, even with a good token (browsers say so in Sec-Fetch-Site)."""
     if request.method in _UNSAFE and request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:

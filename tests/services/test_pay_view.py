@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from provvypay.domain.statuses import ExceptionKind, LinkStatus
+from provvypay.domain.statuses import ExceptionKind, LinkStatus, SessionState
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
 from provvypay.models.payment_link import PaymentLink
@@ -59,12 +59,16 @@ def observed(link: PaymentLink, provider_session_id: str, **state: Any) -> None:
     with transaction() as session:
         found = checkout.find(session, provider_session_id)
     assert found is not None
-    given: dict[str, Any] = {
-        "state": "OPEN", "payment_status": "unpaid", "payment_intent_id": None, "url": "https://checkout.example/c",
-        "decline_code": None, "fee_known": False, "now": now(),
-    }  # fmt: skip
+    stands = checkout.Observed(
+        state=SessionState.OPEN,
+        payment_status="unpaid",
+        payment_intent_id=None,
+        url="https://checkout.example/c",
+        decline_code=None,
+        fee_known=False,
+    )
     with transaction(link.organization_id) as session:
-        checkout.observe(session, checkout.get(session, found[1]), **{**given, **state})
+        checkout.observe(session, checkout.get(session, found[1]), replace(stands, **state), now=now())
 
 
 # ---------------------------------------------------------------- faces
@@ -153,7 +157,7 @@ def test_coming_back_without_ever_having_gone_proves_nothing(make: Make) -> None
 def test_money_on_its_way_is_processing_for_everybody_and_after_the_end(make: Make) -> None:
     link = make.link(expires_at=now() + HOUR)
     with_session(link, f"cs_test_{link.short_code}")
-    observed(link, f"cs_test_{link.short_code}", state="COMPLETE", payment_intent_id=f"pi_{link.short_code}")
+    observed(link, f"cs_test_{link.short_code}", state=SessionState.COMPLETE, payment_intent_id=f"pi_{link.short_code}")
 
     assert seen(link).face is Face.PROCESSING
     assert seen(link, at=link.expires_at + HOUR).face is Face.PROCESSING
@@ -163,7 +167,7 @@ def test_money_on_its_way_is_processing_for_everybody_and_after_the_end(make: Ma
 def test_a_session_that_ended_leaves_the_choice(make: Make) -> None:
     link = make.link()
     with_session(link, f"cs_test_{link.short_code}")
-    observed(link, f"cs_test_{link.short_code}", state="EXPIRED", url=None)
+    observed(link, f"cs_test_{link.short_code}", state=SessionState.EXPIRED, url=None)
 
     assert seen(link, came=Came.RETURNED).face is Face.CHOOSE
 
@@ -192,15 +196,40 @@ def test_a_decline_is_told_while_the_session_is_open(make: Make, code: str, text
 
 def test_money_of_another_amount_warns_before_a_second_payment(make: Make) -> None:
     link = make.link()
+    arrived = make.incoming_payment(link, amount_minor=link.amount_minor - 1)
     with_session(link, f"cs_test_{link.short_code}")
-    make.settled(link, make.incoming_payment(link, amount_minor=link.amount_minor - 1))
-    observed(link, f"cs_test_{link.short_code}", state="COMPLETE", payment_status="paid")
+    make.settled(link, arrived)
+    observed(
+        link,
+        f"cs_test_{link.short_code}",
+        state=SessionState.COMPLETE,
+        payment_status="paid",
+        payment_intent_id=arrived.provider_reference,
+    )
 
     page = seen(link)
 
     assert page.face is Face.CHOOSE
     assert page.notice.title == "A payment has arrived already"
     assert page.notice.text.startswith("It is safe")
+
+
+def test_a_payment_on_its_way_that_does_not_arrive_leaves_the_choice(make: Make) -> None:
+    link = make.link()
+    with_session(link, f"cs_test_{link.short_code}")
+    observed(
+        link,
+        f"cs_test_{link.short_code}",
+        state=SessionState.COMPLETE,
+        payment_status="failed",
+        payment_intent_id=f"pi_{link.short_code}",
+    )
+
+    page = seen(link, came=Came.RETURNED)
+
+    assert page.face is Face.CHOOSE
+    assert page.notice.title == "Your payment did not arrive"
+    assert "Nothing was charged" in page.notice.text
 
 
 @pytest.mark.parametrize("came", [Came.CANCELED, Came.AWAY, Came.ENDED, Came.REFUSED])

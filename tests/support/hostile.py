@@ -19,7 +19,7 @@ MARKUP = (
     "{{7*7}} ${7*7} {% for x in y %}",
     "{0.__class__} %s %(x)s",
     '=HYPERLINK("http://x")',
-    "' OR 1=1-- ; DROP TABLE payment_links",
+    "' OR 1=1--; DROP TABLE payment_links",
     "𝓤𝓷𝓲𝓬𝓸𝓭𝓮 ❤",
     "x" * 255,
 )
