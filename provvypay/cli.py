@@ -34,8 +34,28 @@ def release() -> None:
     """Bring the database up to date; runs before a new version starts."""
     from provvypay.launcher.migrate import upgrade
 
-    upgrade(_settings().database_owner_url)
+    chosen = _settings()
+    upgrade(chosen.database_owner_url)
     click.echo("The database is up to date.")
+    if chosen.card_payments_on:
+        _check_stripe(chosen)
+
+
+def _check_stripe(chosen: Settings) -> None:
+    """Say what the Stripe account lacks; stop the release when key and account are of different modes."""
+    from provvypay.flows.stripe_setup import StripeSetupRefused, check_account
+    from provvypay.integrations.stripe import StripeUnavailable
+
+    process.start(chosen, role="worker")
+    try:
+        problems = check_account()
+    except StripeSetupRefused as error:
+        click.echo(f"provvypay cannot start: {error}.", err=True)
+        sys.exit(2)
+    except StripeUnavailable:
+        problems = ["Stripe does not answer, so its account could not be checked."]
+    for problem in problems:
+        click.echo(f"Stripe: {problem}", err=True)
 
 
 @cli.command()

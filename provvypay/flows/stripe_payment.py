@@ -167,12 +167,14 @@ def _apply_in(session: Session, row_id: uuid.UUID, state: stripe.CheckoutState, 
     checkout.observe(
         session,
         row,
-        state=SessionState(state.status.upper()),
-        payment_status=state.payment_status,
-        payment_intent_id=state.payment_intent_id,
-        url=state.url,
-        decline_code=None if paid or state.decline is None else state.decline.code,
-        fee_known=bool(charge and charge.balance),
+        checkout.Observed(
+            state=SessionState(state.status.upper()),
+            payment_status="failed" if state.has_failed else state.payment_status,
+            payment_intent_id=state.payment_intent_id,
+            url=state.url,
+            decline_code=None if paid or state.decline is None else state.decline.code,
+            fee_known=bool(charge and charge.balance),
+        ),
         now=moment,
     )
     if state.decline and not paid:

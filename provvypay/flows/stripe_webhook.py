@@ -59,7 +59,7 @@ def receive(raw_body: bytes, signature: str) -> ReceivedEvent:
             event.payload,
             livemode=event.livemode,
             account=event.account,
-            ignored_because=_not_for_us(event),
+            ignored_because=not_for_us(event),
         )
     failpoint("webhook.stored")
     if row_id is not None:
@@ -67,10 +67,13 @@ def receive(raw_body: bytes, signature: str) -> ReceivedEvent:
     return ReceivedEvent(event.id, is_new=row_id is not None)
 
 
-def _not_for_us(event: stripe.StripeEvent) -> str | None:
+def not_for_us(event: stripe.StripeEvent) -> str | None:
+    """Return why a true event is not ours to act on, or None; it is kept and answered all the same."""
     if event.livemode != (settings().mode == "live"):
+        log.error("alert.event_of_the_other_mode", event_id=event.id, type=event.type)
         return "of the other mode"
     if event.account is not None:
+        log.error("alert.event_of_another_account", event_id=event.id, type=event.type)
         return "of a connected account we do not serve"
     if not event.type.startswith(_SESSION_EVENTS + _INTENT_EVENTS):
         return "a kind of event we do not act on"

@@ -151,6 +151,8 @@ class CheckoutState:
     charge: ChargeState | None
     decline: DeclineState | None
     """the last card that was refused; the session stays open"""
+    has_failed: bool
+    """complete, but its delayed payment did not arrive and will not"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,16 @@ class StripeEvent:
     account: str | None
     payload: dict[str, Any]
     """the event as sent, for the inbox"""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointState:
+    """A webhook endpoint of the account."""
+
+    url: str
+    api_version: str | None
+    is_enabled: bool
+    livemode: bool
 
 
 @dataclass(frozen=True)
@@ -225,6 +237,36 @@ class Client:
         )
         return found["data"][0]["id"] if found["data"] else None
 
+    def events_since(self, moment: dt.datetime, *, most: int = 1000) -> tuple[StripeEvent, ...]:
+        """Return the events made since a moment, oldest first; Stripe keeps them for 30 days.
+
+        :param most: how many at the most, the oldest of them
+        """
+        found: list[StripeEvent] = []
+        after: str | None = None
+        while True:
+            page = self._event_page(int(moment.timestamp()), after)
+            found.extend(_read_event(raw) for raw in page["data"])
+            if not page["has_more"] or not page["data"]:
+                break
+            after = page["data"][-1]["id"]
+        # Stripe lists the newest first.
+        return tuple(reversed(found))[:most]
+
+    def _event_page(self, since: int, after: str | None) -> dict[str, Any]:
+        params: dict[str, Any] = {"created": {"gte": since}, "limit": 100}
+        if after:
+            params["starting_after"] = after
+        return self._call(lambda sdk: sdk.v1.events.list(params=params))
+
+    def endpoints(self) -> tuple[EndpointState, ...]:
+        """Return the account's webhook endpoints; their mode is the mode of the key."""
+        page = self._call(lambda sdk: sdk.v1.webhook_endpoints.list(params={"limit": 100}))
+        return tuple(
+            EndpointState(raw["url"], raw.get("api_version"), raw["status"] == "enabled", bool(raw["livemode"]))
+            for raw in page["data"]
+        )
+
     def verify(self, raw_body: bytes, signature: str, *, now: dt.datetime) -> StripeEvent:
         """Check a webhook's signature over its raw bytes and read it.
 
@@ -239,13 +281,7 @@ class Client:
             # PostgreSQL's jsonb takes neither NUL nor half a surrogate pair; nothing true carries them.
             if "\x00" in json.dumps(payload, ensure_ascii=False).encode("utf-8").decode() or b"\\u0000" in raw_body:
                 raise BadSignature("the body holds a NUL character")
-            return StripeEvent(
-                id=str(payload["id"]),
-                type=str(payload["type"]),
-                livemode=bool(payload["livemode"]),
-                account=payload.get("account"),
-                payload=payload,
-            )
+            return _read_event(payload)
         except (
             stripe.SignatureVerificationError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
         ) as error:  # fmt: skip
@@ -264,7 +300,8 @@ class Client:
 
         db.assert_outside_transaction()
         try:
-            answer: dict[str, Any] = call(_sdk(self.api_key, self.api_base)).to_dict()
+            # for_json: a Decimal has no place in the inbox, and nothing we read here is one.
+            answer: dict[str, Any] = call(_sdk(self.api_key, self.api_base)).to_dict(for_json=True)
         except (stripe.APIConnectionError, stripe.RateLimitError) as error:
             raise StripeUnavailable(str(error)) from error
         except stripe.APIError as error:  # 409 and every 5xx; their code is in the body only
@@ -287,6 +324,16 @@ def _sdk(api_key: str, api_base: str) -> Any:
         # Without it the client does not retry at all; it repeats with the same key after 409, 5xx and lost answers.
         max_network_retries=2,
         http_client=stripe.RequestsClient(timeout=_TIMEOUT),
+    )
+
+
+def _read_event(payload: dict[str, Any]) -> StripeEvent:
+    return StripeEvent(
+        id=str(payload["id"]),
+        type=str(payload["type"]),
+        livemode=bool(payload["livemode"]),
+        account=payload.get("account"),
+        payload=payload,
     )
 
 
@@ -313,6 +360,9 @@ def _read_session(raw: dict[str, Any]) -> CheckoutState:
         payment_intent_id=expanded["id"] if expanded else intent,
         charge=_read_charge(expanded["latest_charge"]) if expanded else None,
         decline=_read_decline(failure),
+        has_failed=raw["status"] == "complete"
+        and raw["payment_status"] == "unpaid"
+        and (expanded or {}).get("status") in {"requires_payment_method", "canceled"},
     )
 
 

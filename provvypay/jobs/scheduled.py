@@ -9,6 +9,7 @@ import structlog
 from provvypay.flows.deliver import relay_outbox
 from provvypay.flows.expire_links import expire_links
 from provvypay.flows.refresh_rates import refresh_rates
+from provvypay.flows.stripe_backfill import backfill_events
 from provvypay.flows.stripe_payment import check_sessions
 from provvypay.flows.stripe_webhook import sweep_inbox
 from provvypay.kit.db import transaction
@@ -22,6 +23,7 @@ JOBS: dict[str, Callable[[], object]] = {
     "outbox.relay": relay_outbox,
     "checkout.check": check_sessions,
     "links.expire": expire_links,
+    "stripe.backfill": backfill_events,
     "rates.refresh": refresh_rates,
 }
 
@@ -33,6 +35,7 @@ def seconds_between(settings: Settings) -> dict[str, int]:
         "outbox.relay": 5,
         "checkout.check": min(10, settings.sweep_seconds),
         "links.expire": settings.sweep_seconds,
+        "stripe.backfill": 3600,
         "rates.refresh": settings.rates_seconds,
     }
 

@@ -91,7 +91,7 @@ class CheckoutSession(Base):
     """where the customer pays; null once it cannot be paid any more"""
     state: Mapped[str]
     payment_status: Mapped[str]
-    """Stripe's word: unpaid, paid or no_payment_required; complete and unpaid means money is on its way"""
+    """Stripe's word (unpaid, paid, no_payment_required), or `failed`; complete and unpaid means money is on its way"""
     payment_intent_id: Mapped[str | None]
     amount_minor: Mapped[Minor]
     currency: Mapped[CurrencyCode]

@@ -244,66 +244,76 @@ def open_sessions(session: Session, link_id: uuid.UUID) -> list[str]:
     )
 
 
-def observe(
-    session: Session,
-    row: CheckoutSession,
-    *,
-    state: str,
-    payment_status: str,
-    payment_intent_id: str | None,
-    url: str | None,
-    decline_code: str | None,
-    fee_known: bool,
-    now: dt.datetime,
-) -> None:
-    """Bring our row up to what Stripe says now; a session that ended stays ended.
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What Stripe said of a session at one moment."""
+
+    state: SessionState
+    payment_status: str
+    """unpaid, paid, no_payment_required, or our own word `failed`: a delayed payment that did not arrive"""
+    payment_intent_id: str | None
+    url: str | None
+    decline_code: str | None
+    fee_known: bool
+
+
+def observe(session: Session, row: CheckoutSession, seen: Observed, *, now: dt.datetime) -> bool:
+    """Bring our row up to what Stripe says; say whether it was news.
+
+    What two processes learned may be applied in the other order: a session only ever goes on (open → complete and
+    unpaid → failed or paid; open → expired), so an older view than the row's is left alone.
 
     :param row: locked through its link by the caller
     """
-    target = SessionState(state) if row.state == SessionState.OPEN else SessionState(row.state)
-    just_paid = row.payment_status == "unpaid" and payment_status != "unpaid"
+    before = SessionState(row.state)
+    if _progress(seen.state, seen.payment_status) < _progress(before, row.payment_status):
+        return False
+    just_paid = row.payment_status == "unpaid" and seen.payment_status != "unpaid"
     # Waiting for the fee is another wait than waiting for the customer, and starts from its beginning.
     checks = 1 if just_paid else row.checks + 1
     session.execute(
         update(CheckoutSession)
         .where(CheckoutSession.id == row.id)
         .values(
-            state=target,
-            payment_status=payment_status,
-            payment_intent_id=row.payment_intent_id or payment_intent_id,
-            url=url if target is SessionState.OPEN else None,
-            decline_code=decline_code,
+            state=seen.state,
+            payment_status=seen.payment_status,
+            payment_intent_id=row.payment_intent_id or seen.payment_intent_id,
+            url=seen.url if seen.state is SessionState.OPEN else None,
+            decline_code=seen.decline_code,
             checks=checks,
-            next_check_at=_next_check(target, payment_status, checks, row.expires_at, now, fee_known=fee_known),
+            next_check_at=_next_check(seen, checks, row.expires_at, now),
             updated_at=now,
         )
     )
-    if target is SessionState.EXPIRED and row.state == SessionState.OPEN:
-        timeline.add(
-            session,
-            row.organization_id,
-            row.link_id,
-            "checkout.expired",
-            dedupe=str(row.id),
-            occurred_at=min(now, row.expires_at),
-        )
-    if target is SessionState.COMPLETE and payment_status == "unpaid":
-        timeline.add(
-            session, row.organization_id, row.link_id, "payment.processing", dedupe=str(row.id), occurred_at=now
-        )
+    if happened := _turn(before, seen):
+        timeline.add(session, row.organization_id, row.link_id, happened, dedupe=str(row.id), occurred_at=now)
+    return True
 
 
-def _next_check(
-    state: SessionState, payment_status: str, checks: int, expires_at: dt.datetime, now: dt.datetime, *, fee_known: bool
-) -> dt.datetime | None:
-    if state is SessionState.EXPIRED:
+def _progress(state: SessionState, payment_status: str) -> int:
+    if state is SessionState.OPEN:
+        return 0
+    return 1 if state is SessionState.COMPLETE and payment_status == "unpaid" else 2
+
+
+def _turn(before: SessionState, seen: Observed) -> str | None:
+    """Return the timeline's word for what this view of the session tells, if it is one of the rarer turns."""
+    if seen.state is SessionState.EXPIRED and before is SessionState.OPEN:
+        return "checkout.expired"
+    if seen.state is SessionState.COMPLETE:
+        return {"unpaid": "payment.processing", "failed": "payment.failed"}.get(seen.payment_status)
+    return None
+
+
+def _next_check(seen: Observed, checks: int, expires_at: dt.datetime, now: dt.datetime) -> dt.datetime | None:
+    if seen.state is SessionState.EXPIRED or seen.payment_status == "failed":
         return None
-    if state is SessionState.COMPLETE and payment_status != "unpaid":
-        if fee_known or checks > len(_FEE_WAITS):
+    if seen.state is SessionState.COMPLETE and seen.payment_status != "unpaid":
+        if seen.fee_known or checks > len(_FEE_WAITS):
             return None
         return now + dt.timedelta(seconds=_FEE_WAITS[checks - 1])
     wait = dt.timedelta(seconds=_CHECK_WAITS[min(checks, len(_CHECK_WAITS) - 1)])
-    if state is SessionState.OPEN and now < expires_at:
+    if seen.state is SessionState.OPEN and now < expires_at:
         return min(now + wait, expires_at + dt.timedelta(seconds=5))
     return now + wait
 

@@ -125,6 +125,14 @@ def fail(session: Session, event: ClaimedEvent, error: str) -> bool:
     return dead
 
 
+def newest(session: Session, provider: str) -> dt.datetime | None:
+    """Return when the newest event of a vendor we know of reached us."""
+    found: dt.datetime | None = session.scalar(
+        text("SELECT max(received_at) FROM inbox WHERE provider = :provider"), {"provider": provider}
+    )
+    return found
+
+
 def waiting(session: Session, *, older_than: dt.timedelta, most: int = 100) -> list[uuid.UUID]:
     """Return events that nobody is handling although they are due: their ring was lost, or their worker died."""
     rows = session.execute(
