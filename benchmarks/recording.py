@@ -15,11 +15,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-import psycopg
+from sqlalchemy import event
 
 from benchmarks.pgbench import COUNT, Script
+from provvypay.kit import db
 
 _PLACE = re.compile(r"%\((\w+)\)s")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -43,27 +43,17 @@ class Recording:
 
 @contextlib.contextmanager
 def recording() -> Iterator[Recording]:
-    """Record what this process gives the driver meanwhile, whichever way it takes there."""
+    """Record what this process sends to the database meanwhile."""
     made = Recording()
-    execute, executemany = psycopg.Cursor.execute, psycopg.Cursor.executemany
-    inside_many = False
 
-    def note_one(cursor: Any, sql: Any, given: Any = None, **more: Any) -> Any:
-        if not inside_many:
-            made.statements.append(Statement(str(sql), [given or {}]))
-        return execute(cursor, sql, given, **more)
+    def note(_connection: Any, _cursor: Any, sql: str, given: Any, _context: Any, many: bool) -> None:  # noqa: FBT001 - SQLAlchemy's signature
+        made.statements.append(Statement(sql, list(given) if many else [given]))
 
-    def note_many(cursor: Any, sql: Any, given: Any, **more: Any) -> Any:
-        nonlocal inside_many
-        made.statements.append(Statement(str(sql), list(given)))
-        inside_many = True
-        try:
-            return executemany(cursor, sql, given, **more)
-        finally:
-            inside_many = False
-
-    with mock.patch.multiple(psycopg.Cursor, execute=note_one, executemany=note_many):
+    event.listen(db.engine(), "before_cursor_execute", note)
+    try:
         yield made
+    finally:
+        event.remove(db.engine(), "before_cursor_execute", note)
 
 
 class ScriptWriter:

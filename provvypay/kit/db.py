@@ -150,8 +150,11 @@ class Statement:
         session.flush()
         connection = session.connection()
         driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+        cursor = driver.cursor(row_factory=namedtuple_row)
+        for tell in connection.dispatch.before_cursor_execute:
+            tell(connection, cursor, self.sql, given, None, False)  # noqa: FBT003 - SQLAlchemy's listeners, tracing too
         try:
-            return driver.cursor(row_factory=namedtuple_row).execute(self.sql, given)
+            return cursor.execute(self.sql, given)
         except psycopg.Error as error:
             if driver.closed:
                 connection.invalidate(error)

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from provvypay.kit.db import Statement, changed, sqlstate, transaction
 from provvypay.models.organization import Organization
+from tests.support.statements import sent_by
 
 
 def test_names_are_given_and_casts_and_percent_signs_are_left_alone():
@@ -50,6 +51,13 @@ def test_it_shares_the_transaction_with_text(make):
         theirs = session.execute(text("SELECT pg_current_xact_id()::text")).scalar_one()
 
     assert ours == theirs
+
+
+def test_who_listens_to_sqlalchemy_hears_of_it(make):
+    with transaction(make.merchant.organization_id) as session, sent_by(session) as sent:
+        Statement("SELECT :word AS word").run(session, {"word": "oak"})
+
+    assert sent == [("SELECT %(word)s AS word", {"word": "oak"})]
 
 
 def test_a_broken_constraint_is_the_error_that_text_would_raise(make):
