@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import Session
 
-from provvypay.kit.db import Statement
 from tests.support.database import Observer
 
 Sent = tuple[str, Any]
@@ -27,16 +26,10 @@ def sent_by(session: Session) -> Iterator[list[Sent]]:
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
         statements.append((statement, parameters))
 
-    def note_hot(statement: Statement, session: Session, given: Any) -> Any:
-        statements.append((statement.sql, dict(given)))
-        return run(statement, session, given)
-
-    run, Statement.run = Statement.run, note_hot  # type: ignore[method-assign]
     event.listen(engine, "before_cursor_execute", note)
     try:
         yield statements
     finally:
-        Statement.run = run  # type: ignore[method-assign]
         event.remove(engine, "before_cursor_execute", note)
 
 
