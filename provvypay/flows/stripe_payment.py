@@ -92,6 +92,7 @@ def _create(order: checkout.CardOrder) -> stripe.CheckoutState:
                 metadata={"payment_link_id": str(order.link_id), "short_code": order.short_code},
                 expires_at=order.expires_at,
                 idempotency_key=order.idempotency_key,
+                method_types=settings().stripe_payment_methods,
             )
         )
     except (stripe.StripeRefused, stripe.StripeUnavailable) as error:

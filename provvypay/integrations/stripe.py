@@ -97,6 +97,7 @@ class SessionRequest:
     metadata: dict[str, str]
     expires_at: dt.datetime
     idempotency_key: str
+    method_types: tuple[str, ...] = ("card",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ class Client:
             "metadata": wanted.metadata,
             "payment_intent_data": {"metadata": wanted.metadata},
             "expires_at": int(wanted.expires_at.timestamp()),
-            "allowed_payment_method_types": ["card"],
+            "allowed_payment_method_types": list(wanted.method_types),
             "adaptive_pricing": {"enabled": False},
         }
         options = {"idempotency_key": wanted.idempotency_key}

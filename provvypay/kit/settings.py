@@ -46,6 +46,8 @@ class Settings:
     """STRIPE_API_BASE: no trailing slash"""
     stripe_checkout_origin: str
     """STRIPE_CHECKOUT_ORIGIN: where Checkout's hosted page lives, for the content policy"""
+    stripe_payment_methods: tuple[str, ...]
+    """STRIPE_PAYMENT_METHODS: Stripe's names of what Checkout may offer, parted by commas; default card"""
     coingecko_api_key: str | None
     """COINGECKO_API_KEY"""
     coingecko_api_base: str
@@ -112,6 +114,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         stripe_webhook_secret=reader.optional("STRIPE_WEBHOOK_SECRET", pattern=r"whsec_\S{8,}", like="whsec_…"),
         stripe_api_base=reader.base("STRIPE_API_BASE", default="https://api.stripe.com"),
         stripe_checkout_origin=reader.base("STRIPE_CHECKOUT_ORIGIN", default="https://checkout.stripe.com"),
+        stripe_payment_methods=reader.words("STRIPE_PAYMENT_METHODS", default="card"),
         coingecko_api_key=reader.optional("COINGECKO_API_KEY"),
         coingecko_api_base=reader.base("COINGECKO_API_BASE", default="https://api.coingecko.com/api/v3"),
         coingecko_plan=reader.choice("COINGECKO_PLAN", ("demo", "pro"), default="demo"),
@@ -188,6 +191,12 @@ class _Reader:
         if value not in choices:
             self.refuse(name, f"must be one of {', '.join(choices)}")
         return value
+
+    def words(self, name: str, *, default: str) -> tuple[str, ...]:
+        value = self.optional(name) or default
+        if not re.fullmatch(r"[a-z_]+(,[a-z_]+)*", value):
+            self.refuse(name, "must be names in small letters, parted by commas")
+        return tuple(value.split(","))
 
     def flag(self, name: str, *, default: bool) -> bool:
         value = (self.optional(name) or ("1" if default else "0")).lower()
