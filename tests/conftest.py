@@ -236,6 +236,15 @@ def live_app(live_server: LiveApp) -> LiveApp:
 # ---------------------------------------------------------------- visitors
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The Chromium of this worker; every test opens contexts of its own."""
+    from tests.support.browser import chromium
+
+    with chromium() as started:
+        yield started
+
+
 @pytest.fixture
 def new_client(app: Flask, app_url: str) -> Callable[[], HtmlClient]:
     return lambda: HtmlClient(app, app_url)
