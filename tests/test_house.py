@@ -90,6 +90,7 @@ RULES = (
             "provvypay/kit/ids.py:uuid7:": "the milliseconds in front of an id order rows, they date nothing",
             "provvypay/flows/doorbell.py:ring_inbox:": "makes one ring differ from another",
             "provvypay/jobs/clock.py:tick:": "makes one ring differ from another",
+            "provvypay/web/poll_door.py:_nothing_new:": "the pace of a poll, in whole seconds, where every step counts",
             "provvypay/sandbox/": "has a clock of its own, which tests set",
         },
     ),

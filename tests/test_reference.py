@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import re
@@ -50,6 +51,8 @@ def test_settings_are_all_described_with_their_defaults():
             shown = "DATABASE_URL"
         elif isinstance(value, bool):
             shown = "1" if value else "0"
+        elif isinstance(value, tuple):
+            shown = ",".join(value)
         else:
             shown = str(value) if value else "off" if value in {None, ""} else "0"
         assert rows.pop(name, None) == (field, shown), f"{name} ({default})"
@@ -227,14 +230,20 @@ def in_sql(statement: str, source: Source) -> set[str]:
     return set(re.findall(rf"INSERT INTO {statement}.*?'([a-z_]+\.[a-z_]+)'", source.text, flags=re.DOTALL))
 
 
+def function(source: Source, name: str) -> ast.AST:
+    return next(node for node in source.tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+
+
 def test_steps_of_a_link_are_named():
     assert named_in("Steps of a link") == {step.event for step in TRANSITIONS}
 
 
 def test_money_lines_of_the_timeline_are_named():
-    settlement = python_files("provvypay/services/settlement.py")[0]
+    settlement, checkout = python_files("provvypay/services/settlement.py", "provvypay/services/checkout.py")
+    turns = {text for text, _ in strings(function(checkout, "_turn")) if DOTTED.fullmatch(text)}
 
-    assert named_in("Money lines of a link's timeline") == words(r"timeline\.add", 3) | in_sql(
+    assert turns
+    assert named_in("Money lines of a link's timeline") == words(r"timeline\.add", 3) | turns | in_sql(
         "payment_events", settlement
     )
 
