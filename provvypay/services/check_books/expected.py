@@ -47,7 +47,7 @@ TRIGGERS: tuple[tuple[str, str, str], ...] = (
 WITHOUT_TENANT_POLICY = ("user_sessions",)
 """has an organization, and is read before one is known"""
 
-DELETABLE = ("sign_in_throttles",)
+DELETABLE = ("sign_in_throttles", "fx_rate_history")
 """tables whose rows web or worker may delete"""
 
 UNTOUCHABLE: tuple[tuple[str, str, str], ...] = (
