@@ -77,6 +77,7 @@ def stage() -> Iterator[Stage]:
             "STRIPE_API_BASE": f"http://127.0.0.1:{sandbox_port}/stripe",
             "STRIPE_CHECKOUT_ORIGIN": f"http://127.0.0.1:{sandbox_port}",
             "COINGECKO_API_BASE": f"http://127.0.0.1:{sandbox_port}/coingecko/api/v3",
+            "HEDERA_MIRROR_NODE_URL": f"http://127.0.0.1:{sandbox_port}/mirror_node",
             "NO_PROXY": "*",
         }
         yield Stage(Path(name), postgres.url("postgres", DATABASE), web, worker, environment, web_port, sandbox_port)

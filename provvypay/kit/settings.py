@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_GECKO_HOSTS = {"demo": "api.coingecko.com", "pro": "pro-api.coingecko.com"}
 
 
 class SettingsError(Exception):
@@ -56,6 +57,10 @@ class Settings:
     """COINGECKO_PLAN: demo (one call in 5 minutes) or pro (one a minute)"""
     hedera_network: str
     """HEDERA_NETWORK: testnet or mainnet"""
+    hedera_mirror_node_url: str
+    """HEDERA_MIRROR_NODE_URL: no trailing slash, without /api/v1; default: Hedera's own of the network"""
+    metrics_token: str | None
+    """METRICS_TOKEN: what a scraper sends to read /metrics; without it they are read on this machine in development"""
     sentry_dsn: str | None
     """SENTRY_DSN"""
     enable_card_payments: bool
@@ -99,6 +104,8 @@ def load(environ: Mapping[str, str]) -> Settings:
     reader = _Reader(environ)
     environment = reader.choice("PROVVYPAY_ENV", ("development", "test", "production"), default="production")
     database_url = reader.url("DATABASE_URL", schemes=("postgresql",))
+    plan = reader.choice("COINGECKO_PLAN", ("demo", "pro"), default="demo")
+    network = reader.choice("HEDERA_NETWORK", ("testnet", "mainnet"), default="testnet")
     settings = Settings(
         environment=environment,
         database_url=database_url,
@@ -116,9 +123,13 @@ def load(environ: Mapping[str, str]) -> Settings:
         stripe_checkout_origin=reader.base("STRIPE_CHECKOUT_ORIGIN", default="https://checkout.stripe.com"),
         stripe_payment_methods=reader.words("STRIPE_PAYMENT_METHODS", default="card"),
         coingecko_api_key=reader.optional("COINGECKO_API_KEY"),
-        coingecko_api_base=reader.base("COINGECKO_API_BASE", default="https://api.coingecko.com/api/v3"),
-        coingecko_plan=reader.choice("COINGECKO_PLAN", ("demo", "pro"), default="demo"),
-        hedera_network=reader.choice("HEDERA_NETWORK", ("testnet", "mainnet"), default="testnet"),
+        coingecko_api_base=reader.base("COINGECKO_API_BASE", default=f"https://{_GECKO_HOSTS.get(plan)}/api/v3"),
+        coingecko_plan=plan,
+        hedera_network=network,
+        hedera_mirror_node_url=reader.base(
+            "HEDERA_MIRROR_NODE_URL", default=f"https://{network}.mirrornode.hedera.com"
+        ),
+        metrics_token=reader.optional("METRICS_TOKEN", pattern=r"\S{16,}", like="16 characters or more, no spaces"),
         sentry_dsn=reader.optional("SENTRY_DSN"),
         enable_card_payments=reader.flag("ENABLE_CARD_PAYMENTS", default=True),
         enable_hedera_payments=reader.flag("ENABLE_HEDERA_PAYMENTS", default=False),
@@ -142,6 +153,9 @@ def _check_together(settings: Settings, reader: _Reader, *, sandbox_allowed: boo
         reader.refuse(
             "STRIPE_WEBHOOK_SECRET", "is needed beside STRIPE_SECRET_KEY, or payments would be confirmed late"
         )
+    gecko_host = urlsplit(settings.coingecko_api_base).hostname
+    if gecko_host in _GECKO_HOSTS.values() and gecko_host != _GECKO_HOSTS.get(settings.coingecko_plan):
+        reader.refuse("COINGECKO_API_BASE", f"is the host of another plan than {settings.coingecko_plan}")
     if settings.environment != "production":
         return
     if not settings.public_base_url.startswith("https://") and not sandbox_allowed:
@@ -154,6 +168,7 @@ def _check_together(settings: Settings, reader: _Reader, *, sandbox_allowed: boo
         ("STRIPE_API_BASE", settings.stripe_api_base),
         ("STRIPE_CHECKOUT_ORIGIN", settings.stripe_checkout_origin),
         ("COINGECKO_API_BASE", settings.coingecko_api_base),
+        ("HEDERA_MIRROR_NODE_URL", settings.hedera_mirror_node_url),
     ):
         if urlsplit(url).hostname in _LOOPBACK:
             reader.refuse(name, "points at this machine; set PROVVYPAY_ALLOW_SANDBOX=1 if a sandbox is really meant")

@@ -106,6 +106,7 @@ def environment(demo: Demo, postgres: EmbeddedPostgres, valkey: EmbeddedValkey) 
         "STRIPE_CHECKOUT_ORIGIN": demo.sandbox_url,
         "COINGECKO_API_BASE": f"{demo.sandbox_url}/coingecko/api/v3",
         "COINGECKO_PLAN": "demo",
+        "HEDERA_MIRROR_NODE_URL": f"{demo.sandbox_url}/mirror_node",
         "ENABLE_CARD_PAYMENTS": "1",
         "ENABLE_HEDERA_PAYMENTS": "0",
         "ENABLE_XERO_SYNC": "0",

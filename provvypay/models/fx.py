@@ -1,4 +1,4 @@
-"""Rates: the accepted ones, what was accepted in the last two days, the sources, and what links and settlements keep."""
+"""Rates: the accepted ones, those of the last two days, their sources, and what links and settlements keep."""
 
 from __future__ import annotations
 

@@ -70,5 +70,6 @@ def environment(cluster: Cluster, database: str, *, redis_url: str, app_url: str
         "STRIPE_CHECKOUT_ORIGIN": sandbox_url,
         "COINGECKO_API_KEY": "CG-of-the-tests",
         "COINGECKO_API_BASE": f"{sandbox_url}/coingecko/api/v3",
+        "HEDERA_MIRROR_NODE_URL": f"{sandbox_url}/mirror_node",
         "LOG_LEVEL": "WARNING",
     }
