@@ -18,6 +18,7 @@ from provvypay.models.payment_link import PaymentLink
 from provvypay.services import keyset, link_story, link_views, payment_links
 from provvypay.services.fx import reads as fx_reads
 from provvypay.services.ledger import journal_views
+from provvypay.services.payment_links import LinkDetails
 from provvypay.web import link_form, qr
 from provvypay.web.forms import Fields, FormState
 from provvypay.web.guards import current_org, needs
@@ -26,6 +27,10 @@ from provvypay.web.request_context import actor
 
 bp = Blueprint("links", __name__, url_prefix="/links")
 
+_FASTER = (
+    "Somebody saved this draft in the meantime. What you typed is not saved yet; "
+    "save again to put it in place of theirs."
+)
 _TABS = {"overview": "Overview", "timeline": "Timeline", "rates": "Rates", "books": "Books"}
 
 
@@ -132,7 +137,7 @@ def edit(link_id: uuid.UUID) -> Response:
 @bp.post("/<uuid:link_id>/edit")
 @needs(Permission.LINKS_MANAGE)
 def save(link_id: uuid.UUID) -> Response:
-    """Save a draft, and open it if asked to; 409 with the draft as it is now when somebody else saved it meanwhile."""
+    """Save a draft, and open it if asked to; 409 with what was typed when somebody else saved it meanwhile."""
     fields = Fields(request.form)
     details = link_form.read(fields, current_org.time_zone, clock.now())
     if fields.valid:
@@ -141,7 +146,7 @@ def save(link_id: uuid.UUID) -> Response:
         except Invalid as error:
             fields.take_in(error)
         except Conflict:
-            return _changed_meanwhile(link_id)
+            return _changed_meanwhile(link_id, fields, details)
         else:
             if fields.raw("action") == "open":
                 create_link.activate(current_org.id, link_id, actor=actor())
@@ -256,10 +261,10 @@ def _edit_page(link_id: uuid.UUID, form: FormState, http_status: int = 200) -> R
     )
 
 
-def _changed_meanwhile(link_id: uuid.UUID) -> Response:
-    """Show the draft as it is now; what is no draft any more can only be looked at.
+def _changed_meanwhile(link_id: uuid.UUID, fields: Fields, typed: LinkDetails) -> Response:
+    """Keep what was typed and say beside it what the draft holds by now; sending the form again replaces that.
 
-    :raises Conflict: for a link that was opened or discarded meanwhile
+    :raises Conflict: for a link that was opened or discarded meanwhile: it can only be looked at
     """
     link = _stored(link_id)
     if link.status != LinkStatus.DRAFT:
@@ -267,8 +272,9 @@ def _changed_meanwhile(link_id: uuid.UUID) -> Response:
             f"link {link_id} is {link.status}",
             public_message="This draft was opened or discarded in the meantime, so it can’t be edited any more.",
         )
-    form = link_form.of_draft(link, current_org.time_zone)
-    form.summary = "Somebody saved this draft in the meantime. Here it is as it is now; nothing of yours was saved."
+    form = fields.state(*link_form.TYPED, summary=_FASTER)
+    form.values["version"] = str(link.version)
+    form.errors = link_form.differences(link, typed)
     response = _edit_page(link_id, form, 409)
     # The page puts a 409 into its alerts; this one brings the form itself.
     response.headers["HX-Retarget"] = "#link_form"

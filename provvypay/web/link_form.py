@@ -19,6 +19,7 @@ from provvypay.domain.currencies import CURRENCIES
 from provvypay.kit.ids import uuid7
 from provvypay.models.payment_link import PaymentLink
 from provvypay.services.payment_links import LinkDetails
+from provvypay.web.formatting import money, when_exact
 from provvypay.web.forms import Fields, FormState
 
 TYPED = ("amount", "currency", "description", "reference", "expiry", "expires_at")
@@ -72,6 +73,27 @@ def read(fields: Fields, zone: str, now: dt.datetime) -> LinkDetails:
         reference=fields.text("reference", most=LONGEST_TEXT),
         expires_at=fields.expiry(zone, now),
     )
+
+
+def differences(link: PaymentLink, typed: LinkDetails) -> dict[str, str]:
+    """Say beside each field what a draft holds by now, where something else was typed.
+
+    The form shows an expiry by the minute, so seconds make no difference.
+    """
+    notes = {}
+    if (link.amount_minor, link.currency) != (typed.amount_minor, typed.currency):
+        notes["amount"] = f"It is {money(link.amount_minor, link.currency)} now."
+    for name in ("description", "reference"):
+        kept = getattr(link, name)
+        if kept != getattr(typed, name):
+            notes[name] = f"It is “{kept}” now." if kept else "It is empty now."
+    if _minute(link.expires_at) != _minute(typed.expires_at):
+        notes["expiry"] = f"It is {when_exact(link.expires_at)} now." if link.expires_at else "It has no end now."
+    return notes
+
+
+def _minute(moment: dt.datetime | None) -> dt.datetime | None:
+    return moment.replace(second=0, microsecond=0) if moment else None
 
 
 def link_id(fields: Fields, action: str, organization_id: uuid.UUID, member_id: uuid.UUID) -> uuid.UUID:

@@ -595,17 +595,35 @@ def test_two_tabs_do_not_overwrite_each_other(make, signed_in, hx):
     client = signed_in()
     first = client.get("links.edit", link_id=draft.id).form("link_form")
     second = client.get("links.edit", link_id=draft.id).form("link_form")
-    first.submit(amount="77.00", action="draft")
+    first.submit(amount="77.00", reference="INV-7", action="draft")
 
     late = second.submit(hx=hx, amount="88.00", action="draft")
 
     assert late.status == 409
     assert make.reload(draft).amount_minor == 77_00
-    values = late.form("link_form").values if not hx else None
-    if values:
-        assert (values["amount"], values["version"]) == ("77.00", str(make.reload(draft).version))
     assert "Somebody saved this draft in the meantime" in late.text
+    assert late.errors() == {"amount": "It is AUD 77.00 now.", "reference": "It is “INV-7” now."}
+    assert late.element("amount").get("value") == "88.00"
     assert (late.headers["HX-Retarget"], late.headers["HX-Reswap"]) == ("#link_form", "outerHTML")
+
+
+def test_who_was_told_of_another_tab_may_replace_what_it_saved(make, signed_in):
+    draft = make.link(status=LinkStatus.DRAFT, reference="INV-7", expires_at=now() + dt.timedelta(days=9))
+    client = signed_in()
+    first = client.get("links.edit", link_id=draft.id).form("link_form")
+    second = client.get("links.edit", link_id=draft.id).form("link_form")
+    first.submit(description="A green bicycle", reference="", expiry="never", action="draft")
+
+    late = second.submit(description="A blue bicycle", action="draft")
+    again = late.form("link_form").submit(action="draft")
+
+    assert late.errors() == {
+        "description": "It is “A green bicycle” now.", "reference": "It is empty now.", "expiry": "It has no end now.",
+    }  # fmt: skip
+    saved = make.reload(draft)
+    assert (again.status, again.location) == (303, f"/links/{draft.id}")
+    assert (saved.description, saved.reference) == ("A blue bicycle", "INV-7")
+    assert saved.expires_at == draft.expires_at.replace(second=0, microsecond=0)
 
 
 def test_a_wrong_draft_comes_back_with_what_was_typed(make, signed_in):
