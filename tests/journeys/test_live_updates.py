@@ -1,4 +1,4 @@
-"""Pages that turn by themselves: soon enough, without disturbing whoever reads or types, and never longer than needed."""
+"""Pages that turn by themselves: soon enough, without disturbing whoever reads or types, and no longer than needed."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""The story of the product: a merchant signs up and makes a link, a customer pays it, both see it, the books balance."""
+"""The story of the product: a merchant signs up, makes a link, a customer pays it, both see it, the books balance."""
 
 import re
 

@@ -30,8 +30,8 @@ new MutationObserver(() => {
     window.paidSeenAt = Date.now();
 }).observe(document, { childList: true, subtree: true });
 """
-# A refused form or a missing page is meant; Chromium writes a line about it all the same.
-MEANT = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+# A refused form or a missing page is meant; Chromium and htmx write a line about it all the same.
+MEANT = r"^(Failed to load resource: the server responded with a status of|Response Status Error Code) "
 
 
 @dataclass
@@ -42,6 +42,8 @@ class Visitor:
     base: str
     checkout: str
     """the origin of the hosted card page, the one place our pages may lead to"""
+    meant: str = r"4\d\d"
+    """the HTTP statuses this person may meet: a pattern"""
     complaints: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
 
@@ -155,7 +157,7 @@ class Visitors:
 
 
 def _hear(visitor: Visitor, message: ConsoleMessage) -> None:
-    if message.type in {"error", "warning"} and not MEANT.match(message.text):
+    if message.type in {"error", "warning"} and not re.match(MEANT + visitor.meant, message.text):
         visitor.complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
 
