@@ -14,6 +14,9 @@ from provvypay.sandbox.coingecko.state import GeckoState
 from provvypay.sandbox.console import views as console
 from provvypay.sandbox.control import views as control
 from provvypay.sandbox.core import Core
+from provvypay.sandbox.mirror_node import api as mirror_api
+from provvypay.sandbox.mirror_node import service as mirror_service
+from provvypay.sandbox.mirror_node.state import MirrorState
 from provvypay.sandbox.stripe import api as stripe_api
 from provvypay.sandbox.stripe import delivery, pages
 from provvypay.sandbox.stripe import service as stripe_service
@@ -34,6 +37,7 @@ class Sandbox:
     core: Core
     stripe: StripeState
     gecko: GeckoState
+    mirror: MirrorState
 
     def stop(self) -> None:
         """Stop the background threads and write the last snapshot."""
@@ -55,7 +59,8 @@ def create_sandbox(
     :raises ValueError: when the state file is not one of the sandbox's, or the webhook address is not of this machine
     """
     core = Core(state_file=Path(state_file) if state_file else None)
-    sandbox = Sandbox(core, stripe_service.build(core), gecko_service.build(core))
+    gecko = gecko_service.build(core)
+    sandbox = Sandbox(core, stripe_service.build(core), gecko, mirror_service.build(core, gecko))
     try:
         core.load()
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
@@ -74,8 +79,9 @@ def create_sandbox(
     app.register_blueprint(stripe_api.blueprint(sandbox.stripe))
     app.register_blueprint(pages.blueprint(sandbox.stripe))
     app.register_blueprint(gecko_api.blueprint(sandbox.gecko))
-    app.register_blueprint(control.blueprint(sandbox.core, sandbox.stripe, sandbox.gecko))
-    app.register_blueprint(console.blueprint(sandbox.core, sandbox.stripe, sandbox.gecko))
+    app.register_blueprint(mirror_api.blueprint(sandbox.mirror))
+    app.register_blueprint(control.blueprint(sandbox.core, sandbox.stripe, sandbox.gecko, sandbox.mirror))
+    app.register_blueprint(console.blueprint(sandbox.core, sandbox.stripe, sandbox.gecko, sandbox.mirror))
     core.start(delivery.loop(sandbox.stripe))
     return app
 

@@ -28,7 +28,7 @@ WEBHOOK_KINDS: dict[str, dict[str, Any]] = {
     "no_fee": {"seconds": 60},
 }
 KINDS = REQUEST_KINDS | WEBHOOK_KINDS
-VENDORS = ("stripe", "coingecko")
+VENDORS = ("stripe", "coingecko", "mirror_node")
 ONLY_FOR = {
     "unauthorized": "coingecko",
     "forbidden": "coingecko",

@@ -8,6 +8,8 @@ from provvypay.sandbox.coingecko import service as gecko_service
 from provvypay.sandbox.coingecko.state import COINS, GeckoState
 from provvypay.sandbox.core import Core
 from provvypay.sandbox.faults import KINDS, VENDORS
+from provvypay.sandbox.mirror_node import service as mirror_service
+from provvypay.sandbox.mirror_node.state import MirrorState
 from provvypay.sandbox.stripe import books
 from provvypay.sandbox.stripe.state import StripeState
 
@@ -42,10 +44,11 @@ PRESETS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("CoinGecko misses its key", {"vendor": "coingecko", "kind": "unauthorized", "code": 10002}),
     ("CoinGecko is down", {"vendor": "coingecko", "kind": "error", "status": 503}),
     ("CoinGecko answers with a page of HTML", {"vendor": "coingecko", "kind": "forbidden"}),
+    ("The mirror node is down", {"vendor": "mirror_node", "kind": "error", "status": 503}),
 )  # fmt: skip
 
 
-def everything(core: Core, stripe: StripeState, gecko: GeckoState) -> dict[str, Any]:
+def everything(core: Core, stripe: StripeState, gecko: GeckoState, mirror: MirrorState) -> dict[str, Any]:
     """Return all the page's variables."""
     return {
         "now": moment(core.clock.now()),
@@ -59,6 +62,7 @@ def everything(core: Core, stripe: StripeState, gecko: GeckoState) -> dict[str, 
         "coins": [_coin(gecko, coin_id) for coin_id in COINS],
         "currencies": gecko_service.SHOWN_CURRENCIES,
         "switches": gecko.switches,
+        "network": _network(mirror),
         "faults": core.faults.faults,
         "presets": PRESETS,
         "kinds": list(KINDS),
@@ -118,6 +122,19 @@ def _coin(gecko: GeckoState, coin_id: str) -> dict[str, Any]:
         "missing": coin_id in switches.missing_coins,
         "unpriced": coin_id in switches.null_coins,
         "depeg": switches.depeg.get(coin_id, ""),
+    }
+
+
+def _network(mirror: MirrorState) -> dict[str, Any]:
+    found = mirror_service.shown(mirror)
+    switches = mirror.switches
+    return {
+        "price": found["usd_per_hbar"],
+        "fixed": switches.usd_per_hbar or "",
+        "expires": moment(found["expires"]),
+        "expired": switches.expired,
+        "choices": mirror_service.EXPIRED,
+        "missing": switches.missing,
     }
 
 

@@ -15,6 +15,8 @@ from provvypay.sandbox.coingecko.state import GeckoState
 from provvypay.sandbox.console import shown
 from provvypay.sandbox.core import Core
 from provvypay.sandbox.faults import UnknownFault
+from provvypay.sandbox.mirror_node import service as mirror_service
+from provvypay.sandbox.mirror_node.state import MirrorState
 from provvypay.sandbox.stripe import delivery, hand, queue, service
 from provvypay.sandbox.stripe.errors import StripeError
 from provvypay.sandbox.stripe.state import StripeState
@@ -40,15 +42,16 @@ Action = Callable[[Form], str | None]
 WRONG = (CannotDo, UnknownFault, gecko_service.BadSwitch, StripeError, LookupError, ValueError)
 
 
-def blueprint(core: Core, stripe: StripeState, gecko: GeckoState) -> Blueprint:
+def blueprint(core: Core, stripe: StripeState, gecko: GeckoState, mirror: MirrorState) -> Blueprint:
     """Return the console's routes, bound to the states."""
     bp = Blueprint("console", __name__)
-    actions = _sessions(stripe) | _webhooks(stripe) | _rates(core, gecko) | _faults(core) | _time(core, stripe)
+    actions = _sessions(stripe) | _webhooks(stripe) | _rates(core, gecko) | _exchange_rate(mirror)
+    actions |= _faults(core) | _time(core, stripe)
 
     def page(http_status: int = 200, error: str = "") -> Response:
         core.run_due()
         with core.lock:
-            context = shown.everything(core, stripe, gecko)
+            context = shown.everything(core, stripe, gecko, mirror)
         said = SAID.get(request.args.get("said", ""), "")
         body = render_template("console.html", outcomes=list(OUTCOMES), said=said, error=error, **context)
         return make_response(body, http_status)
@@ -125,6 +128,18 @@ def _rates(core: Core, gecko: GeckoState) -> dict[tuple[str, str], Action]:
         ("rates", "missing"): lambda form: listed("missing_coins", form),
         ("rates", "unpriced"): lambda form: listed("null_coins", form),
         ("rates", "freeze"): lambda form: change({"frozen": form["switch"] == "on"}),
+    }
+
+
+def _exchange_rate(mirror: MirrorState) -> dict[tuple[str, str], Action]:
+    def change(**wanted: Any) -> None:
+        with mirror.core.lock:
+            mirror_service.change(mirror, wanted)
+
+    return {
+        ("rates", "network"): lambda form: change(usd_per_hbar=form["price"] or None),
+        ("rates", "network-expired"): lambda form: change(expired=form["expired"]),
+        ("rates", "network-missing"): lambda form: change(missing=form["switch"] == "on"),
     }
 
 

@@ -14,17 +14,20 @@ from provvypay.sandbox.control import stripe_routes
 from provvypay.sandbox.control.body import answer, given, number
 from provvypay.sandbox.core import Core
 from provvypay.sandbox.faults import KINDS, UnknownFault
+from provvypay.sandbox.mirror_node import service as mirror_service
+from provvypay.sandbox.mirror_node.state import MirrorState
 from provvypay.sandbox.stripe.errors import StripeError
 from provvypay.sandbox.stripe.state import StripeState
 from provvypay.sandbox.wishes import CannotDo
 
 
-def blueprint(core: Core, stripe: StripeState, gecko: GeckoState) -> Blueprint:
+def blueprint(core: Core, stripe: StripeState, gecko: GeckoState, mirror: MirrorState) -> Blueprint:
     """Return the door's routes, bound to the states."""
     bp = Blueprint("control", __name__, url_prefix="/_control")
     _general(bp, core)
     _faults(bp, core)
     _rates(bp, core, gecko)
+    _exchange_rate(bp, mirror)
     stripe_routes.register(bp, stripe)
 
     @bp.route("/<path:rest>", methods=["GET", "POST", "DELETE", "PUT", "PATCH"])
@@ -126,3 +129,23 @@ def _rates(bp: Blueprint, core: Core, gecko: GeckoState) -> None:
             gecko.clear()
             core.touch()
             return answer(gecko_service.shown(gecko))
+
+
+def _exchange_rate(bp: Blueprint, mirror: MirrorState) -> None:
+    @bp.get("/mirror_node/exchange-rate")
+    def exchange_rate() -> Response:
+        with mirror.core.lock:
+            return answer(mirror_service.shown(mirror))
+
+    @bp.post("/mirror_node/exchange-rate")
+    def set_exchange_rate() -> Response:
+        with mirror.core.lock:
+            mirror_service.change(mirror, given())
+            return answer(mirror_service.shown(mirror))
+
+    @bp.delete("/mirror_node/exchange-rate")
+    def forget_exchange_rate() -> Response:
+        with mirror.core.lock:
+            mirror.clear()
+            mirror.core.touch()
+            return answer(mirror_service.shown(mirror))
