@@ -7,12 +7,13 @@ import contextlib
 import sys
 import time
 
-from benchmarks import arriving, pages, rounds, writing
+from benchmarks import arriving, machine, pages, rounds, writing
 from benchmarks.merchant import sign_up_merchant
 from benchmarks.stage import stage
 from provvypay.kit import process
 
-GROUPS = ("settle", "create", "pay", "poll", "event")
+GROUPS = ("settle", "create", "pay", "poll", "server", "event")
+WEB_GROUPS = {"pay", "poll", "server"}
 
 
 def main() -> None:
@@ -22,6 +23,7 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         say(f"starting PostgreSQL and Valkey; {given.rounds} rounds of {given.seconds:g} s each …")
         where = stack.enter_context(stage())
+        about = machine.describe(where.superuser_url)
         process.start(where.settings(), role="web")
         merchant = sign_up_merchant(where)
         measures: list[rounds.Measure] = []
@@ -31,18 +33,19 @@ def main() -> None:
                 more, compared = stack.enter_context(writing.measures(kind, where, merchant))
                 measures += more
                 comparisons += compared
-        if given.only & {"pay", "poll"}:
+        if given.only & WEB_GROUPS:
             more, compared = stack.enter_context(pages.measures(where, merchant, given.only))
             measures += more
             comparisons += compared
         arrivals: arriving.Arrivals | None = None
         if "event" in given.only:
-            web = where.web_port if given.only & {"pay", "poll"} else None
-            more, arrivals = stack.enter_context(arriving.measures(where, merchant, rounds=given.rounds, web=web))
+            web = where.web_port if given.only & WEB_GROUPS else None
+            more, arrivals = stack.enter_context(arriving.measures(where, merchant, web=web))
             measures += more
         merchant.analyze()
         say(f"everything runs after {time.monotonic() - begun:.0f} s")
         rounds.run(measures, rounds=given.rounds, seconds=given.seconds, say=say)
+    print(about)
     if comparisons:
         print(f"\n{rounds.table(comparisons)}\n")
     if arrivals is not None:

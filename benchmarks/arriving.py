@@ -34,7 +34,8 @@ from provvypay.kit.db import transaction
 from provvypay.kit.settings import Settings
 from provvypay.services import inbox
 
-PAYMENTS = 40
+PAYMENTS_PER_SECOND = 8
+"""of a round's measuring time: forty in a whole run"""
 PATIENCE_SECONDS = 10.0
 STOP_POLLING = 286
 
@@ -69,9 +70,7 @@ class Arrivals:
 
 
 @contextlib.contextmanager
-def measures(
-    stage: Stage, merchant: Merchant, *, rounds: int, web: int | None
-) -> Iterator[tuple[list[Measure], Arrivals]]:
+def measures(stage: Stage, merchant: Merchant, *, web: int | None) -> Iterator[tuple[list[Measure], Arrivals]]:
     """Start sandbox and worker; give the measurement, which fills the arrivals.
 
     :param web: the port of a running web server of the product; None starts one
@@ -85,9 +84,9 @@ def measures(
         web = web or serve(started, stage, "gunicorn", WEB, port=stage.web_port)
         inline = started.enter_context(_Inline(stage.settings()))
         arrivals = Arrivals()
-        each = max(1, PAYMENTS // rounds)
 
-        def run(_seconds: float) -> float:
+        def run(seconds: float) -> float:
+            each = max(2, round(seconds * PAYMENTS_PER_SECOND))
             for _ in range(each):
                 _through_the_worker(stage, merchant, web, arrivals)
                 _inline(stage, merchant, web, inline, arrivals)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from html import unescape
 
 from benchmarks import crew as crews
@@ -62,42 +63,51 @@ def _address(page: bytes) -> str:
 def measures(stage: Stage, merchant: Merchant, only: set[str]) -> Iterator[tuple[list[Measure], list[Comparison]]]:
     """Start the servers; give the measurements and what they are compared as.
 
-    :param only: pay, poll or both
+    :param only: pay, poll, and server for the comparison with the other server
     """
+    measured: list[Measure] = []
+    compared: list[Comparison] = []
     with contextlib.ExitStack() as servers:
         code = open_link(merchant)
-        web = serve(servers, stage, "gunicorn", WEB, port=stage.web_port)
-        customer = Customer(web, code)
-        size = str(customer.page_bytes)
-        bare = serve(servers, stage, "gunicorn", BARE, BARE_PAGE_BYTES=size)
-        other = Customer(serve(servers, stage, "granian", WEB), code)
-        other_bare = serve(servers, stage, "granian", BARE, BARE_PAGE_BYTES=size)
-
-        hello = _asks("hello", bare, "/hello")
-        hello_other = _asks("hello on granian", other_bare, "/hello")
-        measured, compared = [hello, hello_other], [Comparison(hello_other, hello)]
+        ours = _on(servers, stage, "gunicorn", code, port=stage.web_port)
         if "pay" in only:
-            page = _asks("pay page", web, f"/p/{code}")
-            page_other = _asks("pay page on granian", other.port, f"/p/{code}")
-            bare_page = _asks(f"bare page of {customer.page_bytes:,} bytes", bare, "/page")
-            bare_other = _asks("bare page on granian", other_bare, "/page")
-            measured += [page, page_other, bare_page, bare_other]
-            compared += [
-                Comparison(page, bare_page, "≥ 0.40"),
-                Comparison(page_other, bare_other),
-                Comparison(page_other, page),
-            ]
+            measured += [ours.page, ours.bare_page]
+            compared += [Comparison(ours.page, ours.bare_page, "≥ 0.40")]
         if "poll" in only:
-            nothing_new = _polls("poll, nothing new", customer, seen=True)
-            nothing_new_other = _polls("poll, nothing new, on granian", other, seen=True)
-            reads = _polls("poll that reads the row", customer, seen=False)
-            measured += [nothing_new, nothing_new_other, reads]
-            compared += [
-                Comparison(nothing_new, hello, "≥ 0.50"),
-                Comparison(reads, hello),
-                Comparison(nothing_new_other, nothing_new),
-            ]
+            measured += [ours.hello, ours.nothing_new, ours.reads]
+            compared += [Comparison(ours.nothing_new, ours.hello, "≥ 0.50"), Comparison(ours.reads, ours.hello)]
+        if "server" in only:
+            other = _on(servers, stage, "granian", code)
+            pairs = [(other.page, ours.page), (other.nothing_new, ours.nothing_new), (other.hello, ours.hello)]
+            measured += [measure for pair in pairs for measure in pair if measure not in measured]
+            compared += [Comparison(theirs, mine) for theirs, mine in pairs]
         yield measured, compared
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What can be measured on one server."""
+
+    page: Measure
+    bare_page: Measure
+    hello: Measure
+    nothing_new: Measure
+    reads: Measure
+
+
+def _on(servers: contextlib.ExitStack, stage: Stage, server: str, code: str, *, port: int | None = None) -> _Served:
+    """Start the product and the bare application, which answers with as long a page, on one kind of server."""
+    web = serve(servers, stage, server, WEB, port=port)
+    customer = Customer(web, code)
+    bare = serve(servers, stage, server, BARE, BARE_PAGE_BYTES=str(customer.page_bytes))
+    where = "" if server == "gunicorn" else f" on {server}"
+    return _Served(
+        page=_asks(f"pay page{where}", web, f"/p/{code}"),
+        bare_page=_asks(f"bare page of {customer.page_bytes:,} bytes{where}", bare, "/page"),
+        hello=_asks(f"hello{where}", bare, "/hello"),
+        nothing_new=_polls(f"poll, nothing new{where}", customer, seen=True),
+        reads=_polls(f"poll that reads the row{where}", customer, seen=False),
+    )
 
 
 def open_link(merchant: Merchant) -> str:

@@ -35,7 +35,7 @@ def per_second(
     """Return how many transactions a second some clients make, each on numbers of its own, prepared statements.
 
     :param firsts: per client the first number; `:n` counts from it
-    :param seconds: rounded to whole ones, at least 1
+    :param seconds: rounded to whole ones; below one, pgbench knows no time, so it is a thousand transactions for each
     :param options: settings of the sessions, as in PGOPTIONS
     :raises RuntimeError: when a transaction failed
     """
@@ -49,7 +49,7 @@ def per_second(
     done = subprocess.run(
         [
             binary("pgbench"), "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, 2)),
-            "-T", str(max(1, round(seconds))), "--exit-on-abort", "-f", script.path, *defined, url,
+            *_length(seconds), "--exit-on-abort", "-f", script.path, *defined, url,
         ],
         env={"PATH": os.environ.get("PATH", os.defpath), "PGOPTIONS": options, "LC_ALL": "C"},
         capture_output=True, text=True, check=False,
@@ -58,6 +58,10 @@ def per_second(
     if done.returncode != 0 or found is None:
         raise RuntimeError(f"pgbench {script.path.name} failed:\n{done.stderr[-1500:]}")
     return float(found.group(1))
+
+
+def _length(seconds: float) -> tuple[str, str]:
+    return ("-T", str(round(seconds))) if seconds >= 1 else ("-t", str(max(10, int(seconds * 1000))))
 
 
 COUNT = "\\set i :i + 1\n\\set n :first + :client_id * :step + :i\n"

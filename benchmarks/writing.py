@@ -19,6 +19,7 @@ from benchmarks.rounds import Comparison, Measure
 from benchmarks.stage import Stage
 
 CLIENTS = 4
+WARM_UP_SECONDS = 0.5
 SQL = Path(__file__).with_name("sql")
 _UNGUARDED = "-c session_replication_role=replica"
 # Where triggers are off, nothing moves the link, so the statement does it.
@@ -50,7 +51,7 @@ class _Supply:
 
     def take(self, name: str, clients: int, seconds: float) -> list[tuple[int, int]]:
         """Return per client its first and last number."""
-        each = int(self.most.get(name, 1500) * 2 * max(seconds, 1)) + 200
+        each = int(self.most.get(name, 1500) * 2 * seconds) + 200
         first = self.take_numbers(each * clients)
         return [(first + k * each, first + (k + 1) * each - 1) for k in range(clients)]
 
@@ -88,22 +89,23 @@ def measures(kind: str, stage: Stage, merchant: Merchant) -> Iterator[tuple[list
             _Limit("one, unguarded", stage.superuser_url, _one(stage, merchant, kind, guarded=False), _UNGUARDED),
         ]
         for limit in limits:
-            first, _ = supply.take(limit.name, 1, 1)[0]
-            supply.learn(limit.name, 1, _pgbench(limit, [first], 1))
+            first, _ = supply.take(limit.name, 1, WARM_UP_SECONDS)[0]
+            _pgbench(limit, [first], WARM_UP_SECONDS)
             rows.check_same(stage, limit.name, wanted=number, found=first)
 
-        ours = [
-            _ours(job, crew, supply, processes, threads) for processes, threads in ((1, 1), (1, CLIENTS), (CLIENTS, 1))
-        ]
+        shapes = ((1, 1), (1, CLIENTS), (CLIENTS, 1)) if kind == "settle" else ((1, 1), (CLIENTS, 1))
+        ours = [_ours(job, crew, supply, processes, threads) for processes, threads in shapes]
         theirs = {
             (limit.name, clients): _theirs(limit, supply, clients) for limit in limits for clients in (1, CLIENTS)
         }
         yield (
             [*ours, *theirs.values()],
             [
-                Comparison(mine, theirs[limit.name, clients], _GOALS[kind] if limit.name == "one statement" else "")
+                Comparison(
+                    mine, theirs[limit.name, processes * threads], _GOALS[kind] if limit.name == "one statement" else ""
+                )
                 for limit in limits
-                for mine, clients in zip(ours, (1, CLIENTS, CLIENTS), strict=True)
+                for mine, (processes, threads) in zip(ours, shapes, strict=True)
             ],
         )
 
