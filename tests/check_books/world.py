@@ -52,6 +52,7 @@ class World:
             for role in ("provvypay_web", "provvypay_worker", "postgres")
         }
         self.ids: dict[str, str] = {}
+        self.ours = self.theirs = Organization(uuid.UUID(int=0), SYSTEM, "")
 
     @property
     def superuser(self) -> Engine:
@@ -184,8 +185,8 @@ class World:
         rate = None if currency == "AUD" else "0.65"
         return fees.ChargeSettled(f"txn_{uuid.uuid4().hex}", amount_minor, fee_minor, currency, rate, T0 + DAY, T0)
 
-    def undo(self, link: PaymentLink, of: Organization) -> None:
-        """Take a mark by hand back, as no service does yet: void, reverse, step back, in one transaction."""
+    def undo(self, link: PaymentLink, of: Organization) -> str:
+        """Take a mark by hand back, as no service does yet; return the journal that reverses the sale."""
         with self.act(of, role="postgres") as session:
             kept = session.execute(
                 text(
@@ -213,13 +214,13 @@ class World:
                 session, of.id, link.id, LinkStatus.PAID, LinkStatus.OPEN, event="link.mark_undone",
                 actor=of.owner, at=T0, reason="marked the wrong one",
             )  # fmt: skip
-        self.ids["reversal"] = str(reversals[0])
+        return str(reversals[0])
 
 
 def build(world: World) -> None:
     """Fill a migrated database with everything that can be."""
-    ours = world.organization("Vale Bicycles", "AUD", members=2)
-    theirs = world.organization("Kettle & Crane", "GBP")
+    ours = world.ours = world.organization("Vale Bicycles", "AUD", members=2)
+    theirs = world.theirs = world.organization("Kettle & Crane", "GBP")
     with world.superuser.begin() as connection:
         connection.execute(
             text(
@@ -267,11 +268,11 @@ def _links_and_money(world: World, of: Organization) -> None:
         payer="0.0.7",
     )
     world.arrive(links["marked"], provider="MANUAL", clearing_account=chart.BANK)
-    world.undo(links["marked"], of)
+    reversal = world.undo(links["marked"], of)
     if of.currency == "AUD":
         world.ids |= {f"link_{name}": str(link.id) for name, link in links.items()}
         world.ids |= {f"payment_{name}": payment for name, payment in payments.items()}
-        world.ids |= {"organization": str(of.id), "owner": str(of.owner.id)}
+        world.ids |= {"organization": str(of.id), "owner": str(of.owner.id), "reversal": reversal}
     else:
         world.ids |= {
             "other_organization": str(of.id),
