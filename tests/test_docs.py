@@ -23,6 +23,8 @@ def test_links_lead_somewhere_and_named_files_exist(page: Path):
         assert there.exists(), f"{page.name} links to {target}"
         if anchor:
             assert anchor in documents.anchors(there.read_text(encoding="utf-8")), f"{page.name} links to {target}"
+    for target in documents.pictures(text):
+        assert (page.parent / target).exists(), f"{page.name} shows {target}"
     for name in documents.named_paths(text):
         assert list(ROOT.glob(name.rstrip("/"))), f"{page.name} names {name}"
 
