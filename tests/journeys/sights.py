@@ -1,0 +1,71 @@
+"""Everything there is to see: links in every state, pay pages in every face, for whoever has to look at all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from provvypay.domain.statuses import ExceptionKind, LinkStatus
+from provvypay.flows.stripe_payment import start_checkout
+from provvypay.models.payment_link import PaymentLink
+from tests.journeys.steps import DECLINED_CARD
+from tests.support.factories import Make
+from tests.support.live import LiveApp
+
+LONG = "Dining table of river red gum, seats ten, with two benches: balance"
+
+
+def faces(make: Make, live: LiveApp) -> dict[str, str]:
+    """Return a pay page in every face and mood: its name and its path."""
+    chosen, declined, asked = make.link(description=LONG, reference="INV-2026-000123"), make.link(), make.link()
+    live.sandbox.pay(start_checkout(declined.short_code), DECLINED_CARD)
+    live.sandbox.drain()
+    known = "SELECT 1 FROM checkout_sessions WHERE decline_code <> '' AND link_id = :id"
+    live.wait_for(lambda: live.observer.sql(known, id=declined.id), "the decline")
+    start_checkout(asked.short_code)
+    off = make.link(merchant=make.organization(name="Kettle & Crane"))
+    switch_off = "UPDATE merchant_settings SET card_enabled = false WHERE organization_id = :id"
+    live.observer.sql(switch_off, id=off.organization_id)
+    return {
+        "CHOOSE": f"/p/{chosen.short_code}",
+        "came back": f"/p/{chosen.short_code}?card=canceled",
+        "declined": f"/p/{declined.short_code}",
+        "PROCESSING": f"/p/{asked.short_code}?returned=1",
+        "PAID": f"/p/{make.link(status=LinkStatus.PAID, description=LONG).short_code}",
+        "EXPIRED": f"/p/{make.link(status=LinkStatus.EXPIRED).short_code}",
+        "CANCELED": f"/p/{make.link(status=LinkStatus.CANCELED).short_code}",
+        "UNAVAILABLE": f"/p/{off.short_code}",
+        "unknown": "/p/ZZZZ2222",
+    }
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A merchant with something of everything."""
+
+    links: dict[str, PaymentLink]
+    """one in each status; `paid twice` has an exception"""
+
+    def path(self, status: str, rest: str = "") -> str:
+        """Return the address of the link in a status."""
+        return f"/links/{self.links[status].id}{rest}"
+
+
+def shop(make: Make, live: LiveApp) -> Shop:
+    """Fill the test's organization: links in every status, money that needs a person, a fee, notifications."""
+    links = {str(status): make.link(status=status) for status in LinkStatus if status is not LinkStatus.NEW}
+    by_card = make.link(description=LONG, reference="INV-2026-000123", amount_minor=1_234_567_89)
+    live.sandbox.pay(start_checkout(by_card.short_code))
+    live.sandbox.drain()
+    count = live.observer.count
+    live.wait_for(lambda: count("balance_transactions", by_card.organization_id) == 1, "the fee")
+    links["by card"] = by_card
+    for kind in ExceptionKind:
+        links[f"exception {kind}"] = make.exception(kind)
+    live.wait_for(lambda: count("notifications", by_card.organization_id) > 0, "notifications")
+    return Shop(links)
+
+
+def number_of(live: LiveApp, table: str, link: PaymentLink) -> str:
+    """Return the id of a link's newest row in a table."""
+    rows = live.observer.sql(f"SELECT id FROM {table} WHERE link_id = :id ORDER BY id DESC LIMIT 1", id=link.id)
+    return str(rows[0].id)
