@@ -117,7 +117,7 @@ def _answers(address: str) -> bool:
 def gunicorn(port: int, application: str) -> list[str]:
     """Return the command of a web server with the product's own settings; without its renewal of workers.
 
-    A worker renewed every 2,000 requests is renewed every second here, and that is not what is measured.
+    A worker would be renewed in the middle of somebody's second, and whose second is chance.
     """
     return [
         sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "--bind", f"127.0.0.1:{port}",
