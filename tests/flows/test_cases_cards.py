@@ -155,7 +155,7 @@ def test_case_04_our_answer_is_lost_after_the_commit(
 
 @pytest.mark.parametrize(
     "order",
-    itertools.permutations(("payment_intent.succeeded", "charge.updated", "checkout.session.completed")),
+    list(itertools.permutations(("payment_intent.succeeded", "charge.updated", "checkout.session.completed"))),
     ids=str,
 )
 def test_case_05_events_in_any_order(
