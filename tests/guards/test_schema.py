@@ -25,7 +25,8 @@ from tests.support.servers import Cluster
 CATALOGS = {
     "columns": """
         SELECT concat_ws(' ', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
-               CASE WHEN a.attnotnull THEN 'required' END, pg_get_expr(d.adbin, d.adrelid), a.attidentity, a.attgenerated)
+               CASE WHEN a.attnotnull THEN 'required' END,
+               pg_get_expr(d.adbin, d.adrelid), a.attidentity, a.attgenerated)
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped

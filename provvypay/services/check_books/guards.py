@@ -14,8 +14,6 @@ from provvypay.services.check_books.check import Check
 
 _MIGRATIONS = Path(__file__).parents[3].joinpath("migrations")
 
-_OURS = "c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
-
 _POLICY = "(organization_id = (current_setting('app.org_id'::text))::uuid)"
 
 
@@ -112,11 +110,12 @@ CHECKS = (
         "I-38",
         "guards.triggers_are_on",
         "No trigger is switched off, neither ours nor those behind foreign keys.",
-        f"""
+        """
         SELECT 'pg_trigger', format('%s on %s', t.tgname, c.relname), CASE t.tgenabled WHEN 'D' THEN 'is switched off'
             ELSE 'is off for sessions of ours' END
-        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE {_OURS} AND t.tgenabled NOT IN ('O', 'A')
-        """,  # noqa: S608 - a constant
+        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND t.tgenabled NOT IN ('O', 'A')
+        """,
     ),
     Check(
         "I-38",
@@ -177,14 +176,15 @@ CHECKS = (
         "I-28",
         "guards.row_security_is_forced",
         "Row-level security is on and forced for every table of an organization.",
-        f"""
+        """
         SELECT 'pg_class', c.relname::text, CASE WHEN c.relrowsecurity THEN 'row-level security is not forced'
             ELSE 'row-level security is off' END
-        FROM pg_class c WHERE {_OURS} AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
+        FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+            AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
             AND c.relname <> ALL (string_to_array(:without, ','))
           AND (c.relname = 'organizations' OR EXISTS (SELECT FROM pg_attribute a
               WHERE a.attrelid = c.oid AND a.attname = 'organization_id' AND NOT a.attisdropped))
-        """,  # noqa: S608 - a constant
+        """,
         {"without": ",".join(expected.WITHOUT_TENANT_POLICY)},
     ),
     Check(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from provvypay.services.check_books.check import Check
 
-_SIGNED = "CASE side WHEN 'DEBIT' THEN amount_minor ELSE -amount_minor END"
-
 CHECKS = (
     Check(
         "I-01",
@@ -99,9 +97,12 @@ CHECKS = (
         "I-06",
         "journals.trial_balance",
         "The trial balance of every organization is zero in every currency.",
-        f"""
-        SELECT 'organizations', organization_id::text, format('debits less credits are %s %s', sum({_SIGNED}), currency)
-        FROM ledger_entries GROUP BY organization_id, currency HAVING sum({_SIGNED}) <> 0
-        """,  # noqa: S608 - a constant
+        """
+        SELECT 'organizations', organization_id::text,
+            format('debits less credits are %s %s',
+                sum(CASE side WHEN 'DEBIT' THEN amount_minor ELSE -amount_minor END), currency)
+        FROM ledger_entries GROUP BY organization_id, currency
+        HAVING sum(CASE side WHEN 'DEBIT' THEN amount_minor ELSE -amount_minor END) <> 0
+        """,
     ),
 )

@@ -16,6 +16,11 @@ _QUERY = """
     WHERE p.{there} IS NULL AND {given}
 """
 
+_WHOSE = """
+    CASE WHEN EXISTS (SELECT FROM {parent} o WHERE {found} AND o.organization_id <> c.organization_id)
+        THEN ' is of another organization' ELSE ' is no row of this organization' END
+"""
+
 
 def _check(table: Table, key: ForeignKeyConstraint) -> Check:
     parent = key.referred_table
@@ -26,10 +31,7 @@ def _check(table: Table, key: ForeignKeyConstraint) -> Check:
     foreign = "' is no row'"
     if rest and len(rest) < len(pairs) and "organization_id" in parent.columns:
         found = " AND ".join(f"o.{theirs} = c.{ours}" for ours, theirs in rest)
-        foreign = (
-            f"CASE WHEN EXISTS (SELECT FROM {parent.name} o WHERE {found} AND o.organization_id <> c.organization_id)"
-            " THEN ' is of another organization' ELSE ' is no row of this organization' END"
-        )
+        foreign = _WHOSE.format(parent=parent.name, found=found)
     sql = _QUERY.format(
         child=table.name,
         parent=parent.name,
