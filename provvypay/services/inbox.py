@@ -26,7 +26,7 @@ _STORE = text("""
 
 _CLAIM = text("""
     UPDATE inbox SET lease_until = clock_timestamp() + make_interval(secs => :lease), lease_token = lease_token + 1,
-        attempts = attempts + 1
+        attempts = least(attempts + 1, 20)
     WHERE id = :id AND state = 'NEW' AND (lease_until IS NULL OR lease_until < clock_timestamp())
     RETURNING id, provider, event_type, payload, lease_token, attempts
 """)

@@ -52,7 +52,7 @@ class Books:
     @property
     def counts(self) -> dict[str, int]:
         return {
-            table: int(str(self._all(f"SELECT count(*) FROM {table} WHERE link_id = :id")[0][0]))  # noqa: S608
+            table: int(str(self._all(f"SELECT count(*) FROM {table} WHERE link_id = :id")[0][0]))
             for table in ("payments", "settlements", "journals", "payment_exceptions", "checkout_sessions")
         }
 

@@ -505,7 +505,7 @@ def test_case_21_a_long_link_gets_a_session_of_a_day_and_a_new_one_after(
     with acting_as("web"):
         link = make.link(expires_at=now() + dt.timedelta(days=30))
     first = start_checkout(link.short_code)
-    shown = [s for s in sandbox.get("/stripe/sessions")["sessions"] if s["id"] == session_of(first)][0]
+    shown = next(s for s in sandbox.get("/stripe/sessions")["sessions"] if s["id"] == session_of(first))
     assert (
         dt.timedelta(hours=23) < dt.timedelta(seconds=shown["expires_at"] - shown["created"]) < dt.timedelta(hours=24)
     )
@@ -524,7 +524,7 @@ def test_case_22_a_short_link_ends_its_session_at_the_deadline(
     with acting_as("web"):
         link = make.link(expires_at=now() + dt.timedelta(minutes=10))
     url = start_checkout(link.short_code)
-    shown = [s for s in sandbox.get("/stripe/sessions")["sessions"] if s["id"] == session_of(url)][0]
+    shown = next(s for s in sandbox.get("/stripe/sessions")["sessions"] if s["id"] == session_of(url))
     assert dt.timedelta(seconds=shown["expires_at"] - shown["created"]) >= dt.timedelta(minutes=30)
     observer.sql(
         "UPDATE payment_links SET expires_at = clock_timestamp() - interval '5 seconds' WHERE id = :id", id=link.id
@@ -571,7 +571,7 @@ def test_case_24_stripe_settles_in_another_currency(make: Make, sandbox: Sandbox
     sandbox.pay(start_checkout(link.short_code))
     everything_arrives(sandbox, run_jobs)
 
-    charge = [c for c in sandbox.get("/stripe/books")["charges"] if c["client_reference_id"] == link.short_code][0]
+    charge = next(c for c in sandbox.get("/stripe/books")["charges"] if c["client_reference_id"] == link.short_code)
     assert Books(link).status == "PAID"
     assert Books(link).balances == {
         "USD": {"4000": -100_00, "1190": 100_00},
