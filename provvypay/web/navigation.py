@@ -34,6 +34,11 @@ class Navigation:
         """Whether the member may make links."""
         return bool(current_org) and current_org.allows(Permission.LINKS_MANAGE)
 
+    @property
+    def can_change_settings(self) -> bool:
+        """Whether the member may change what the organization has chosen."""
+        return bool(current_org) and current_org.allows(Permission.SETTINGS_MANAGE)
+
     @cached_property
     def _found(self) -> tuple[overview.Badges, list[organizations.MembershipView]]:
         """Read everything at once: a page needs all of it, a fragment nothing."""

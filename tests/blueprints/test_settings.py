@@ -54,6 +54,14 @@ def test_a_refused_profile_comes_back_as_a_fragment_to_htmx(form):
     assert (page.status, page.root.get("id")) == (422, "organization_form")
 
 
+@pytest.mark.parametrize(("role", "may"), [(Role.ADMIN, True), (Role.OPERATOR, False), (Role.VIEWER, False)])
+def test_only_who_may_save_is_offered_to(signed_in, role, may):
+    page = signed_in(role).get("settings.organization")
+
+    assert bool(page.all("button", value="save")) is may
+    assert ("Only an owner or an admin can change this." in page.text) is not may
+
+
 def test_mas_03_whoever_saves_an_old_form_is_told_so(form):
     old, new = form(), form()
     new.submit(**PROFILE | {"name": "First"})
