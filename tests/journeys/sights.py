@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from provvypay.domain.statuses import ExceptionKind, LinkStatus
@@ -69,3 +71,18 @@ def number_of(live: LiveApp, table: str, link: PaymentLink) -> str:
     """Return the id of a link's newest row in a table."""
     rows = live.observer.sql(f"SELECT id FROM {table} WHERE link_id = :id ORDER BY id DESC LIMIT 1", id=link.id)
     return str(rows[0].id)
+
+
+@contextlib.contextmanager
+def database_away(live: LiveApp) -> Iterator[None]:
+    """Let the web server lose PostgreSQL and find no way back while the block runs."""
+    limit = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT {}', current_database()); END $$"
+    live.observer.sql(limit.format(0))
+    try:
+        live.observer.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = 'provvypay_web'"
+        )
+        yield
+    finally:
+        live.observer.sql(limit.format(-1))
