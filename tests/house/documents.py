@@ -71,4 +71,5 @@ def pictures(text: str) -> list[str]:
 def named_paths(text: str) -> list[str]:
     """Return what stands in backticks and looks like a path of this repository."""
     tops = ("provvypay/", "migrations/", "tests/", "docs/", "scripts/", "benchmarks/", ".ci/")
-    return [code for code in _CODE.findall(prose(text)) if code.startswith(tops) and " " not in code]
+    named = [code for code in _CODE.findall(prose(text)) if code.startswith(tops) and " " not in code]
+    return [path for path in named if path != "provvypay/static/dist"]  # built, not committed
