@@ -191,12 +191,12 @@ def test_i27_a_foreign_payment_attempt_and_account_are_refused(ground: Ground):
 @pytest.mark.parametrize(
     ("role", "call"),
     [
-        *((role, f"judge_link('{new()}')") for role in SIGNING_IN),
+        *((role, "judge_link(gen_random_uuid())") for role in SIGNING_IN),
         *(
             ("web", call)
             for call in ("claim_outbox(1, 1)", "due_expiries(1)", "due_checkout_sessions(1)", "stale_card_attempts(1)")
         ),
-        *(("worker", call) for call in ("lookup_session('x')", f"lookup_memberships('{new()}')")),
+        *(("worker", call) for call in ("lookup_session('x')", "lookup_memberships(gen_random_uuid())")),
     ],
 )
 def test_i30_a_function_for_somebody_else_is_refused(role: str, call: str, ground: Ground):
