@@ -46,6 +46,8 @@ class Visitor:
     """the HTTP statuses this person may meet: a pattern"""
     complaints: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    """requests to where no page of ours has anything to fetch"""
 
     @property
     def page(self) -> Page:
@@ -68,18 +70,16 @@ class Visitor:
         """Return the address of a path of ours."""
         return path if path.startswith("http") else self.base + path
 
-    def strangers(self) -> list[str]:
-        """Return the requests that left us, other than by going to the hosted card page."""
-        return [
-            request.url
-            for request in self.requests
-            if not request.url.startswith(f"{self.base}/") and not self._belongs_to_checkout(request)
-        ]
-
-    def _belongs_to_checkout(self, request: Request) -> bool:
-        if not request.url.startswith(f"{self.checkout}/"):
-            return False
-        return request.is_navigation_request() or _origin(request.headers.get("referer", "")) in {"", self.checkout}
+    def note(self, request: Request) -> None:
+        """Remember a request, and where it went if it left us other than by going to the hosted card page."""
+        self.requests.append(request)
+        if request.url.startswith(f"{self.base}/"):
+            return
+        to_checkout = request.url.startswith(f"{self.checkout}/")
+        # The card page fetches its own style; nothing of ours may come from there.
+        if to_checkout and (request.is_navigation_request() or request.frame.url.startswith(f"{self.checkout}/")):
+            return
+        self.strangers.append(request.url)
 
     def shoot(self, folder: Path) -> list[str]:
         """Take a picture of every tab; return the files."""
@@ -121,7 +121,7 @@ class Visitors:
         if scripts:
             made.add_init_script(WATCH)
         visitor = Visitor(made, self._live.url, self._live.sandbox.url)
-        made.on("request", lambda request: visitor.requests.append(request))  # noqa: PLW0108 - Playwright marks its handlers
+        made.on("request", visitor.note)
         made.on("console", lambda message: _hear(visitor, message))
         made.on("weberror", lambda error: visitor.complaints.append(str(error.error)))
         if session:
@@ -135,7 +135,7 @@ class Visitors:
         for visitor in self.all:
             visitor.context.close()
         complaints = {number: one.complaints for number, one in enumerate(self.all) if one.complaints}
-        strangers = {number: one.strangers() for number, one in enumerate(self.all) if one.strangers()}
+        strangers = {number: one.strangers for number, one in enumerate(self.all) if one.strangers}
         assert not complaints, f"a browser complained: {complaints}"
         assert not strangers, f"something left for another origin: {strangers}"
 
@@ -159,11 +159,6 @@ class Visitors:
 def _hear(visitor: Visitor, message: ConsoleMessage) -> None:
     if message.type in {"error", "warning"} and not re.match(MEANT + visitor.meant, message.text):
         visitor.complaints.append(f"{message.text} ({message.location.get('url', '')})")
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def _address() -> str:
