@@ -29,6 +29,7 @@ BLUEPRINTS = (
     "ledger",
     "exceptions",
     "health",
+    "metrics",
     "webhooks",
 )
 DEVELOPMENT_BLUEPRINTS = ("styleguide",)

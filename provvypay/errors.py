@@ -81,8 +81,12 @@ class Throttled(ProvvypayError):
 
 
 class Unavailable(ProvvypayError):
-    """Something we depend on does not answer; a later try may succeed."""
+    """Something we depend on does not answer; a later try may succeed.
+
+    :ivar retry_after: whole seconds it wants to be left alone, 0 when it did not say how long; None: it did not ask
+    """
 
     status = 503
     code = "unavailable"
     public_message = "We cannot reach a service we need. Nothing was charged; try again in a moment."
+    retry_after: int | None = None

@@ -63,6 +63,8 @@ RULES = (
         good="x = Decimal(amount_minor).scaleb(-2)\ny = amount_minor // 100\nz = folder / 'name'",
         excepted={
             "provvypay/domain/assets.py:tokens_due:": "divides two decimals",
+            "provvypay/domain/rate_rules.py:ratio_apart:": "divides two decimals",
+            "provvypay/domain/rate_rules.py:crossed:": "divides two decimals",
             "provvypay/services/state_machine.py:retry_wait:": "jitter of a waiting time",
             "provvypay/services/inbox.py:fail:": "seconds of a waiting time",
             "provvypay/services/outbox.py:fail:": "seconds of a waiting time",

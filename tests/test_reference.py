@@ -275,6 +275,18 @@ def test_schedules_are_named():
     assert named_in("Schedules") == set(scheduled.JOBS)
 
 
+def test_counters_are_named_with_their_kinds():
+    rows = documents.table(documents.section(documents.read("reference/events.md"), "Counters"))
+    counted = {
+        (text_of(call.args[0]), text_of(call.args[1]))
+        for source in python_files(*PRODUCT)
+        for name, call in calls(source.tree)
+        if name == "counters.count"
+    }
+
+    assert {(name, kind) for name, kinds, _ in rows for kind in re.findall(r"\w+", kinds)} == counted
+
+
 def test_no_dotted_name_is_forgotten():
     page = set(re.findall(r"`([a-z_]+\.[a-z_]+)`", documents.read("reference/events.md")))
     others = re.compile(r"app\.org_id|.+\.(html|json|svg|css|js)")

@@ -8,6 +8,7 @@ import structlog
 
 from provvypay.flows.deliver import relay_outbox
 from provvypay.flows.expire_links import expire_links
+from provvypay.flows.fill_snapshots import fill_snapshots, prune_history
 from provvypay.flows.refresh_rates import refresh_rates
 from provvypay.flows.stripe_backfill import backfill_events
 from provvypay.flows.stripe_payment import check_sessions
@@ -25,6 +26,8 @@ JOBS: dict[str, Callable[[], object]] = {
     "links.expire": expire_links,
     "stripe.backfill": backfill_events,
     "rates.refresh": refresh_rates,
+    "rates.fill": fill_snapshots,
+    "rates.prune": prune_history,
 }
 
 
@@ -37,6 +40,8 @@ def seconds_between(settings: Settings) -> dict[str, int]:
         "links.expire": settings.sweep_seconds,
         "stripe.backfill": 3600,
         "rates.refresh": settings.rates_seconds,
+        "rates.fill": 300,
+        "rates.prune": 3600,
     }
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
@@ -13,6 +16,8 @@ from redis.retry import Retry
 
 # A request never waits longer than this for Redis; redis-py's default retries held one for 3.8 s.
 TIMEOUT_SECONDS = 0.25
+
+Kept = TypeVar("Kept")
 
 _url: str | None = None
 
@@ -82,3 +87,38 @@ def answers() -> bool:
         return bool(connection().ping())
     except redis.RedisError:
         return False
+
+
+class Brief(Generic[Kept]):
+    """One value kept in this process for a moment, for all its threads: one of them fetches, the others wait for it.
+
+    Whoever configures the cache anew (a test, another Redis) starts with nothing kept.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._kept: tuple[float, str | None, Kept] | None = None
+
+    def get(self, fetch: Callable[[], Kept]) -> tuple[Kept, bool]:
+        """Return the value, and whether it had to be fetched just now.
+
+        :raises Exception: whatever `fetch` raises; nothing is kept then
+        """
+        kept = self._kept
+        if kept is not None and self._lasts(kept):
+            return kept[2], False
+        with self._lock:
+            kept = self._kept
+            if kept is not None and self._lasts(kept):
+                return kept[2], False
+            value = fetch()
+            self._kept = (time.monotonic() + self._seconds, _url, value)
+            return value, True
+
+    def forget(self) -> None:
+        """Fetch anew next time."""
+        self._kept = None
+
+    def _lasts(self, kept: tuple[float, str | None, Kept]) -> bool:
+        return time.monotonic() < kept[0] and kept[1] == _url

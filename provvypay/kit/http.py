@@ -15,7 +15,7 @@ from provvypay.kit import db
 log = structlog.get_logger(__name__)
 
 # Connecting to a healthy host takes milliseconds; an answer may take some seconds.
-TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+CONNECT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,12 @@ class HttpAnswer:
     text: str
 
 
+def seconds_to_wait(answer: HttpAnswer) -> int:
+    """Return what `Retry-After` asks for in whole seconds; 0 when it is missing or a date."""
+    asked = answer.headers.get("retry-after", "").strip()
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 9 else 0
+
+
 class HttpFailed(Exception):
     """No usable answer: refused, reset, timed out or still 5xx after the retries. A later try may succeed."""
 
@@ -35,12 +41,14 @@ class HttpFailed(Exception):
 class HttpClient:
     """A vendor's address and headers, with one pooled client underneath.
 
-    :ivar retries: further tries of a GET after a connection failure or a 5xx
+    :ivar retries: further tries of a GET after a connection failure, a 408 or a 5xx
+    :ivar answer_seconds: how long an answer may take
     """
 
     base_url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     retries: int = 2
+    answer_seconds: float = 10.0
     _client: httpx.Client | None = None
 
     def get(self, path: str, params: Mapping[str, str]) -> HttpAnswer:
@@ -61,7 +69,7 @@ class HttpClient:
                     "vendor.unreachable", base=self.base_url, path=path, error=type(error).__name__, attempt=attempt
                 )
                 continue
-            if answer.status_code >= 500:
+            if answer.status_code >= 500 or answer.status_code == 408:
                 log.warning(
                     "vendor.failed", base=self.base_url, path=path, http_status=answer.status_code, attempt=attempt
                 )
@@ -80,6 +88,9 @@ class HttpClient:
     def _pool(self) -> httpx.Client:
         if self._client is None:
             self._client = httpx.Client(
-                base_url=self.base_url, headers=dict(self.headers), timeout=TIMEOUT, follow_redirects=False
+                base_url=self.base_url,
+                headers=dict(self.headers),
+                timeout=httpx.Timeout(self.answer_seconds, connect=CONNECT_SECONDS),
+                follow_redirects=False,
             )
         return self._client

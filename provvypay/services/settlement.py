@@ -61,12 +61,12 @@ _SETTLED = Statement("""
     ), rates AS (
         INSERT INTO fx_snapshots
             (id, organization_id, link_id, settlement_id, kind,
-            asset, currency, state, rate, source, as_of, fetched_at)
+            asset, currency, state, rate, source, as_of, fetched_at, made_from)
         SELECT id, :organization_id, :link_id, :settlement_id, 'SETTLEMENT',
-            asset, currency, state, rate, source, as_of, fetched_at
+            asset, currency, state, rate, source, as_of, fetched_at, made_from
         FROM jsonb_to_recordset(CAST(:rates AS jsonb)) AS r
             (id uuid, asset text, currency text, state text, rate numeric, source text, as_of timestamptz,
-            fetched_at timestamptz)
+            fetched_at timestamptz, made_from text)
     ), synced AS (
         INSERT INTO xero_syncs (id, organization_id, link_id, kind, source_id)
         SELECT gen_random_uuid(), :organization_id, :link_id, k.kind, :settlement_id

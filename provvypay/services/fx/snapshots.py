@@ -5,16 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from provvypay.domain.assets import ASSETS
+from provvypay.domain.rate_rules import fresh
 from provvypay.domain.rates import RateTable
 from provvypay.kit.ids import uuid7
 from provvypay.models.fx import FxSnapshot
-
-# A rate fetched longer ago than this says nothing about now.
-FRESH = dt.timedelta(minutes=15)
 
 
 def rows(
@@ -28,11 +26,14 @@ def rows(
 ) -> list[dict[str, object]]:
     """Return one row per token: OK with its evidence, or UNAVAILABLE.
 
+    A rate that is too old is no rate of this moment. That of a paused token is one: paused says that we do not sell at
+    it, not that it was not so.
+
     :param rates: fetched before the transaction; may be empty
     """
     found: list[dict[str, object]] = []
     for asset in ASSETS:
-        rate = rates.fresh(asset, currency, now=now, fetched_within=FRESH)
+        rate = fresh(rates, asset, currency, now)
         found.append(
             {
                 "id": uuid7(),
@@ -46,6 +47,7 @@ def rows(
                 "source": rate.source if rate else None,
                 "as_of": rate.as_of if rate else None,
                 "fetched_at": rate.fetched_at if rate else None,
+                "made_from": rate.made_from if rate else "",
             }
         )
     return found
@@ -68,3 +70,13 @@ def record_creation(
             for row in rows(rates, kind="CREATION", link_id=link_id, currency=currency, now=now)
         ],
     )
+
+
+def fill(session: Session, *, most: int) -> int:
+    """Fill in missing rates that were known after all, across organizations; return how many.
+
+    Only a rate that was so within 15 minutes of the snapshot says something about it (fill_snapshots() in
+    migrations/sql/0005_rate_sources.sql). What has none within two days stays UNAVAILABLE for good.
+    """
+    found: int = session.scalar(text("SELECT fill_snapshots(:most)"), {"most": most}) or 0
+    return found
