@@ -162,6 +162,8 @@ def _apply_in(session: Session, row_id: uuid.UUID, state: stripe.CheckoutState, 
     row = checkout.get(session, row_id)
     link = payment_links.lock(session, row.link_id)
     session.refresh(row)
+    # The first to be done after the commit: somebody is looking at that page.
+    on_commit(session, lambda: live.touch(link.short_code))
     paid = state.status == "complete" and state.payment_status != "unpaid"
     charge = state.charge if paid else None
     moment = now()
@@ -197,7 +199,6 @@ def _apply_in(session: Session, row_id: uuid.UUID, state: stripe.CheckoutState, 
             fees.record(session, Provider.STRIPE, state.payment_intent_id, _fee(charge.balance))
         if result.is_new:
             doorbell.outbox_after_commit(session)
-    on_commit(session, lambda: live.touch(link.short_code))
     return Confirmed(link.short_code, result)
 
 
