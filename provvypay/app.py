@@ -12,7 +12,7 @@ from provvypay.kit import process
 from provvypay.kit.settings import Settings
 from provvypay.kit.settings import settings as settings_of_process
 from provvypay.models.registry import TABLES
-from provvypay.web import assets, errors, formatting, navigation, request_context, security
+from provvypay.web import assets, errors, formatting, limits, navigation, request_context, security
 from provvypay.web.extensions import csrf, db, migrate
 from provvypay.web.guards import login_manager
 from provvypay.web.poll_door import PollDoor
@@ -52,6 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     request_context.install(app)
     security.install(app, settings)
     _install_extensions(app, settings)
+    limits.install(app)
     assets.install(app, settings)
     formatting.install(app)
     navigation.install(app)

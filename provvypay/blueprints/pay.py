@@ -13,7 +13,7 @@ import structlog
 from flask import Blueprint, Response, request, url_for
 
 from provvypay.domain.short_codes import normalize
-from provvypay.errors import NotFound, ProvvypayError, Unavailable
+from provvypay.errors import NotFound, ProvvypayError, Throttled, Unavailable
 from provvypay.flows import live, stripe_payment
 from provvypay.kit import clock
 from provvypay.kit.db import transaction
@@ -21,7 +21,7 @@ from provvypay.kit.settings import settings
 from provvypay.services import pay_view
 from provvypay.services.link_views import pay_url
 from provvypay.services.pay_view import Came, PayPage
-from provvypay.web import poll_door, qr
+from provvypay.web import limits, poll_door, qr
 from provvypay.web.formatting import use_time_zone
 from provvypay.web.htmx import redirect, render, wants_fragment
 
@@ -32,6 +32,9 @@ bp = Blueprint("pay", __name__, url_prefix="/p")
 _SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{8,120}")
 _WHOLE = re.compile(r"[0-9]{1,11}")
 _WAYS = frozenset(Came)
+
+AWAY_SECONDS = 30
+"""after how long it is worth trying again when the card partner does not answer"""
 
 
 @bp.get("/<short_code>")
@@ -47,7 +50,9 @@ def show(short_code: str) -> Response:
         query = f"?{urlencode(request.args)}" if request.args else ""
         return redirect(url_for("pay.show", short_code=code) + query)
     # Before the row is read: what changes after that makes another token, and the next poll sees it.
-    token = live.face_token(code) or live.new_face_token(code)
+    token = live.face_token(code)
+    limits.may_look(holds_the_page=token is not None and request.args.get("seen", "").startswith(f"{token}."))
+    token = token or live.new_face_token(code)
     came = _came()
     page = _read(code, came)
     return _unknown() if page is None else _page(page, came, token=token)
@@ -60,6 +65,7 @@ def card(short_code: str) -> Response:
     if code is None:
         return _unknown()
     try:
+        limits.may_start_checkout(code)
         return redirect(stripe_payment.start_checkout(code))
     except ProvvypayError as error:
         log.info("checkout.not_started", code=error.code, detail=str(error))
@@ -78,6 +84,7 @@ def card_return(short_code: str) -> Response:
         return _unknown()
     if not _SESSION_ID.fullmatch(session_id):
         return redirect(url_for("pay.show", short_code=code))
+    limits.may_look()
     with transaction() as session:
         own = pay_view.has_session(session, code, session_id)
     if not own:
@@ -96,8 +103,10 @@ def qr_svg(short_code: str) -> Response:
 
     :raises NotFound: for a code nobody has, and for a draft
     """
+    limits.may_look()
     code = normalize(short_code)
     if code is None or _read(code, None) is None:
+        limits.missed()
         raise NotFound(f"short code {short_code!r}")
     return qr.svg_file(pay_url(settings().public_base_url, code), code)
 
@@ -146,7 +155,9 @@ def _unknown() -> Response:
     """Answer alike for a code nobody has, for one that cannot be, and for a draft.
 
     :raises NotFound: inside a page, where an alert says it
+    :raises Throttled: to somebody who asked for many such codes
     """
+    limits.missed()
     if wants_fragment():
         raise NotFound("short code")
     return render("pay/unknown.html", http_status=404)
@@ -154,10 +165,21 @@ def _unknown() -> Response:
 
 def _not_started(code: str, error: ProvvypayError) -> Response:
     """Show the page with why no card page was opened."""
-    came = Came.AWAY if isinstance(error, Unavailable) else Came.ENDED if error.status < 500 else Came.REFUSED
-    page = _read(code, came)
+    page = _read(code, came := _what_came_of(error))
     if page is None:
         return _unknown()
     # A link we know, and yet it was not found: cards are off.
     status = 409 if isinstance(error, NotFound) else error.status
-    return _page(page, came, token="", http_status=status)
+    response = _page(page, came, token="", http_status=status)
+    if isinstance(error, Throttled | Unavailable):
+        wait = error.retry_after if isinstance(error, Throttled) else AWAY_SECONDS
+        response.headers["Retry-After"] = str(wait)
+    return response
+
+
+def _what_came_of(error: ProvvypayError) -> Came:
+    if isinstance(error, Throttled):
+        return Came.BUSY
+    if isinstance(error, Unavailable):
+        return Came.AWAY
+    return Came.ENDED if error.status < 500 else Came.REFUSED

@@ -71,6 +71,8 @@ class Settings:
     """ENABLE_XERO_SYNC"""
     trusted_proxies: int
     """PROVVYPAY_TRUSTED_PROXIES: how many proxies in front of us set X-Forwarded-For"""
+    limit_factor: int
+    """PROVVYPAY_LIMIT_FACTOR: every limit of requests is so many times as wide; for load from one address; default 1"""
     failpoints: str
     """PROVVYPAY_FAILPOINTS: only in PROVVYPAY_ENV=test"""
     log_level: str
@@ -135,6 +137,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         enable_hedera_payments=reader.flag("ENABLE_HEDERA_PAYMENTS", default=False),
         enable_xero_sync=reader.flag("ENABLE_XERO_SYNC", default=False),
         trusted_proxies=reader.number("PROVVYPAY_TRUSTED_PROXIES", default=0, low=0, high=5),
+        limit_factor=reader.number("PROVVYPAY_LIMIT_FACTOR", default=1, low=1, high=1_000_000),
         failpoints=environ.get("PROVVYPAY_FAILPOINTS", ""),
         log_level=reader.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"),
         sweep_seconds=reader.number("PROVVYPAY_SWEEP_SECONDS", default=60, low=1, high=300),

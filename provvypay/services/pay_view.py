@@ -48,6 +48,8 @@ class Came(StrEnum):
     ENDED = "ended"
     """the hosted page could not be opened: the last one is just ending"""
     REFUSED = "refused"
+    BUSY = "busy"
+    """the hosted page was not opened: too many tries in a row"""
     """the hosted page could not be opened: the card partner does not take it"""
 
 
@@ -136,6 +138,11 @@ _CAME: dict[Came, Notice] = {
 }
 
 # Row-level security reads app.org_id when the next statement begins, so one statement cannot do both.
+    Came.BUSY: Notice(
+        "warn",
+        "Wait a minute",
+        "The card page was opened many times in a row. Nothing was charged; try again in a minute.",
+    ),
 _ENTER = Statement("""
     SELECT organization_id, link_id, set_config('app.org_id', CAST(organization_id AS text), true)
     FROM lookup_link(:code)

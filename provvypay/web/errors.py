@@ -101,7 +101,8 @@ def answer(status: int, message: str | None, *, code: str) -> Response:
     if wants_fragment():
         body = render_template("errors/_alert.html", title=_TITLES[page], message=sentence, http_status=status)
     else:
-        body = render_template(f"errors/{page}.html", message=sentence, http_status=status)
+        again = request.path if page == 429 and request.method == "GET" else None
+        body = render_template(f"errors/{page}.html", message=sentence, http_status=status, again=again)
     response = make_response(body, status)
     response.vary.update(["HX-Request", "HX-Target"])
     return response

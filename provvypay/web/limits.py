@@ -1,0 +1,188 @@
+"""How often a stranger may do what: one table, and the few questions views ask of it. docs/reference/limits.md.
+
+Counted is by network address: as the trusted proxies name it, an IPv6 network of 64 bits as one. What costs money or
+opens accounts is refused when the limiter itself fails; what is only read goes on.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+import structlog
+from flask import Flask, Response, g, request
+
+from provvypay.errors import Throttled, Unavailable
+from provvypay.kit import limiter
+from provvypay.kit.limiter import Answer, Ask, Limit
+
+log = structlog.get_logger(__name__)
+
+PAY_READ = Limit("pay.read", 600, 60)
+"""pages, receipts, QR codes, and polls that have something new; an office of thirty people waits behind one address"""
+PAY_MISS = Limit("pay.miss", 60, 60, first_wait=30, longest_wait=900)
+"""codes nobody has; somebody who mistypes makes two or three"""
+PAY_MISSES = Limit("pay.misses", 600, 60, first_wait=60, longest_wait=60)
+"""the same, of everybody together: above it somebody guesses from many addresses"""
+PAY_GUESS = Limit("pay.guess", 20, 60)
+"""look-ups of an address that guessed, or of any while many guess: enough for a person with a link in hand"""
+CHECKOUT_VISITOR = Limit("checkout.visitor", 5, 60)
+"""one address on one link: a click, back, another click"""
+CHECKOUT_ADDRESS = Limit("checkout.address", 20, 60)
+"""one address on all links"""
+CHECKOUT_LINK = Limit("checkout.link", 30, 60)
+"""one link from all addresses; wide, because it must not be a way to keep a customer from paying"""
+PUBLIC_READ = Limit("public.read", 300, 60)
+"""the other pages for everybody"""
+PUBLIC_FORM = Limit("public.form", 30, 60)
+"""sign-in and sign-up; beside the counters in PostgreSQL, which look at single tries"""
+
+LIMITS = (
+    PAY_READ, PAY_MISS, PAY_MISSES, PAY_GUESS, CHECKOUT_VISITOR, CHECKOUT_ADDRESS, CHECKOUT_LINK, PUBLIC_READ,
+    PUBLIC_FORM,
+)  # fmt: skip
+CLOSED = frozenset({CHECKOUT_VISITOR, CHECKOUT_ADDRESS, CHECKOUT_LINK, PUBLIC_FORM})
+"""what is refused when the limiter itself fails"""
+
+BY_ENDPOINT = {
+    "public.landing": PUBLIC_READ,
+    "public.privacy": PUBLIC_READ,
+    "public.terms": PUBLIC_READ,
+    "auth.login": PUBLIC_READ,
+    "auth.signup": PUBLIC_READ,
+    "auth.log_in": PUBLIC_FORM,
+    "auth.register": PUBLIC_FORM,
+}
+"""what is counted before its view runs; the pay page's views ask for themselves"""
+NOT_COUNTED = {
+    "static": "built files, cached for good",
+    "webhooks.stripe": "a signature is cheaper to check than to count, and a genuine event must never wait",
+    "health.live": "asked by the platform",
+    "health.ready": "asked by the platform",
+    "metrics.show": "asked by a scraper, which shows its token",
+    "styleguide.index": "not in production",
+    "auth.logout": "changes nothing for a stranger",
+}
+
+_EVERYBODY = "everybody"
+_SENTENCES = {
+    PAY_READ: "Many pages were asked for from your network.",
+    PAY_MISS: "Many codes that do not exist were asked for from your network.",
+    PAY_MISSES: "Many codes that do not exist are being asked for.",
+    PAY_GUESS: "Many codes that do not exist were asked for from your network.",
+    CHECKOUT_VISITOR: "The card page was opened several times in a row. Nothing was charged.",
+    CHECKOUT_ADDRESS: "The card page was opened many times from your network. Nothing was charged.",
+    CHECKOUT_LINK: "The card page of this link was opened many times. Nothing was charged.",
+    PUBLIC_READ: "Many pages were asked for from your network.",
+    PUBLIC_FORM: "Many forms were sent from your network.",
+}
+
+
+def install(app: Flask) -> None:
+    """Count what is counted before a view, and tell the limits of an answer in its headers."""
+    app.before_request(_count_public)
+    app.after_request(_tell)
+
+
+def address() -> str:
+    """Return the network whoever asks belongs to: an IPv4 address, or the 64 bits an IPv6 household holds."""
+    try:
+        found = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
+
+
+def visitor() -> str:
+    """Return what stands for this network where it is remembered; no one reads an address from it."""
+    return limiter.subject_of(address())
+
+
+def may_look(*, holds_the_page: bool = False) -> None:
+    """Let a visitor look a code up, or not.
+
+    Who asked for many codes that do not exist may still look a few up, so that a customer behind the same address gets
+    to their page; who shows that they hold the page already is no guesser.
+
+    :raises Throttled: with the seconds to wait
+    """
+    own = visitor()
+    read, miss, misses = _ask(Ask(PAY_READ, own), Ask(PAY_MISS, own, cost=0), Ask(PAY_MISSES, _EVERYBODY, cost=0))
+    _refuse(read)
+    if not holds_the_page and not (miss.allowed and misses.allowed):
+        _refuse(*_ask(Ask(PAY_GUESS, own)))
+
+
+def missed() -> None:
+    """Count a code nobody has.
+
+    :raises Throttled: instead of the answer that there is nothing, once there were too many
+    """
+    (misses,) = _ask(Ask(PAY_MISSES, _EVERYBODY))
+    if not misses.allowed and misses.wait_seconds == PAY_MISSES.first_wait:
+        log.error("alert.many_unknown_codes", within_seconds=PAY_MISSES.seconds, more_than=PAY_MISSES.most)
+    _refuse(*_ask(Ask(PAY_MISS, visitor())))
+
+
+def may_start_checkout(code: str) -> None:
+    """Let a visitor open the card page of a link, or not.
+
+    :raises Throttled: with the seconds to wait
+    """
+    own = visitor()
+    _refuse(
+        *_ask(
+            Ask(CHECKOUT_VISITOR, limiter.subject_of(address(), code)),
+            Ask(CHECKOUT_ADDRESS, own),
+            Ask(CHECKOUT_LINK, limiter.subject_of(code)),
+        )
+    )
+
+
+def _count_public() -> None:
+    limit = BY_ENDPOINT.get(request.endpoint or "")
+    if limit is not None:
+        _refuse(*_ask(Ask(limit, visitor())))
+
+
+def _ask(*questions: Ask) -> list[Answer]:
+    """Ask the limiter.
+
+    :raises Unavailable: when it fails and one of the limits guards money or accounts
+    """
+    try:
+        answers = limiter.ask(*questions)
+    except Exception as error:
+        log.exception("alert.limiter_failed", limits=[one.limit.name for one in questions])
+        if any(one.limit in CLOSED for one in questions):
+            raise Unavailable("the limiter failed") from error
+        return [Answer(one.limit, 0, one.limit.most) for one in questions]
+    g.limits = [answer for answer, asked in zip(answers, questions, strict=True) if asked.cost or not answer.allowed]
+    return answers
+
+
+def _refuse(*answers: Answer) -> None:
+    longest = max(answers, key=lambda one: one.wait_ms)
+    if not longest.allowed:
+        log.info("limits.refused", limit=longest.limit.name, seconds=longest.wait_seconds)
+        again = f"Try again in {words(longest.wait_seconds)}."
+        raise Throttled(longest.wait_seconds, public_message=f"{_SENTENCES[longest.limit]} {again}")
+
+
+def words(seconds: int) -> str:
+    """Return how long somebody waits, as people say it."""
+    if seconds < 90:
+        return "a second" if seconds <= 1 else f"{seconds} seconds"
+    return f"{-(-seconds // 60)} minutes"
+
+
+def _tell(response: Response) -> Response:
+    """Name the tightest limit of a form's answer, and of every refusal (draft-ietf-httpapi-ratelimit-headers)."""
+    answers: list[Answer] = g.get("limits", [])
+    if answers and (request.method == "POST" or response.status_code == 429):
+        tightest = min(answers, key=lambda one: (one.allowed, one.left, -one.wait_ms))
+        limit = tightest.limit
+        response.headers["RateLimit-Policy"] = f'"{limit.name}";q={limit.most};w={limit.seconds}'
+        response.headers["RateLimit"] = f'"{limit.name}";r={tightest.left};t={tightest.wait_seconds or limit.seconds}'
+    return response
