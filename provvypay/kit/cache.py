@@ -14,8 +14,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-# A request never waits longer than this for Redis; redis-py's default retries held one for 3.8 s.
-TIMEOUT_SECONDS = 0.25
+from provvypay.kit.breaker import redis_breaker
+
+# A request never waits longer than this for Redis, and once: the breaker then keeps it and all others from asking
+# again for a moment. (redis-py's default retries held one for 3.8 s.)
+TIMEOUT_SECONDS = 0.1
 
 Kept = TypeVar("Kept")
 
@@ -27,6 +30,7 @@ def configure(url: str) -> None:
     global _url  # noqa: PLW0603 - one process, one Redis
     _url = url
     connection.cache_clear()
+    redis_breaker.worked()
 
 
 @lru_cache(maxsize=1)
@@ -45,40 +49,37 @@ def connection() -> redis.Redis:
 
 def get_json(key: str) -> Any | None:
     """Return the value under a key with numbers as Decimal, or None when missing or Redis does not answer."""
-    try:
-        raw = connection().get(key)
-    except redis.RedisError:
-        return None
-    if raw is None:
-        return None
-    return json.loads(raw, parse_float=Decimal)
+    raw = _ask(lambda redis: redis.get(key))
+    return None if raw is None else json.loads(raw, parse_float=Decimal)
 
 
 def set_json(key: str, value: object, *, seconds: int) -> bool:
     """Keep a value for some seconds; say whether Redis took it."""
-    try:
-        connection().set(key, json.dumps(value, separators=(",", ":"), default=str), ex=seconds)
-    except redis.RedisError:
-        return False
-    return True
+    return set_text(key, json.dumps(value, separators=(",", ":"), default=str), seconds=seconds)
 
 
 def get_text(key: str) -> str | None:
     """Return the text under a key, or None when missing or Redis does not answer."""
-    try:
-        raw = connection().get(key)
-    except redis.RedisError:
-        return None
+    raw = _ask(lambda redis: redis.get(key))
     return raw.decode() if isinstance(raw, bytes) else raw
 
 
 def set_text(key: str, value: str, *, seconds: int) -> bool:
     """Keep a text for some seconds; say whether Redis took it."""
+    return _ask(lambda redis: redis.set(key, value, ex=seconds)) is not None
+
+
+def _ask(question: Callable[[redis.Redis], Any]) -> Any | None:
+    """Return Redis's answer; None when it has none, does not answer, or did not a moment ago."""
+    if not redis_breaker.allows():
+        return None
     try:
-        connection().set(key, value, ex=seconds)
+        answer = question(connection())
     except redis.RedisError:
-        return False
-    return True
+        redis_breaker.failed()
+        return None
+    redis_breaker.worked()
+    return answer
 
 
 def answers() -> bool:

@@ -27,11 +27,9 @@ def redis_of_these_tests(valkey: EmbeddedValkey) -> Iterator[None]:
     """Leave the product's own connection as it was."""
     before = cache._url
     cache.configure(valkey.url)
-    breaker.redis_breaker.worked()
     yield
     if before:
         cache.configure(before)
-    breaker.redis_breaker.worked()
 
 
 @pytest.fixture
@@ -155,7 +153,6 @@ def test_f_45_without_redis_this_process_counts(subject: str, valkey: EmbeddedVa
         allowed = [limiter.ask(Ask(PLAIN, subject))[0].allowed for _ in range(7)]
     finally:
         cache.configure(valkey.url)
-        breaker.redis_breaker.worked()
 
     assert allowed == [True] * 5 + [False] * 2
 
@@ -173,7 +170,6 @@ def test_f_47_a_slow_redis_holds_one_request_for_a_moment_and_the_others_not_at_
                 took.append(time.monotonic() - started)
         finally:
             cache.configure(valkey.url)
-            breaker.redis_breaker.worked()
 
     assert took[0] < cache.TIMEOUT_SECONDS + 0.1
     assert max(took[1:]) < 0.02

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import socket
+import time
 
 import pytest
 
@@ -10,7 +12,6 @@ from provvypay.domain.short_codes import ALPHABET, LENGTH
 from provvypay.domain.statuses import LinkStatus
 from provvypay.flows import live
 from provvypay.kit import cache, limiter
-from provvypay.kit.breaker import redis_breaker
 from provvypay.models.payment import CheckoutSession
 from provvypay.web import limits
 from tests.house import documents
@@ -31,7 +32,6 @@ def without_redis(app, settings):
     cache.configure("redis://127.0.0.1:1/0")
     yield
     cache.configure(settings.redis_url)
-    redis_breaker.worked()
 
 
 @pytest.fixture
@@ -272,3 +272,19 @@ def test_log_04_when_the_limiter_fails_reading_goes_on_and_money_does_not(client
     assert client.post("pay.card", short_code=link.short_code).status == 503
     assert client.open("POST", "/login", data={"csrf_token": client.token()}).status == 503
     assert rows(CheckoutSession) == (0,)
+
+
+def test_f_47_with_a_slow_redis_a_pay_page_waits_once_and_shortly(client, link, settings):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        cache.configure(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        try:
+            took = []
+            for _ in range(6):
+                started = time.monotonic()
+                assert client.get("pay.show", short_code=link.short_code).status == 200
+                took.append(time.monotonic() - started)
+        finally:
+            cache.configure(settings.redis_url)
+
+    assert max(took) < 0.3 + cache.TIMEOUT_SECONDS
+    assert sorted(took)[3] < 0.15
