@@ -30,6 +30,7 @@ BLUEPRINTS = (
     "exceptions",
     "health",
     "metrics",
+    "admin.rates",
     "webhooks",
 )
 DEVELOPMENT_BLUEPRINTS = ("styleguide",)

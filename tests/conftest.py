@@ -31,6 +31,7 @@ from tests.support.database import Observer, Roles
 from tests.support.database import in_threads as run_in_threads
 from tests.support.factories import Make, Merchant
 from tests.support.live import LiveApp
+from tests.support.rates import forget_rates
 from tests.support.sandbox import SandboxControl
 from tests.support.servers import Cluster, environment
 from tests.support.servers import cluster as start_cluster
@@ -184,6 +185,14 @@ def sandbox(web_server: None, sandbox_server: SandboxControl) -> Iterator[Sandbo
     """The sandbox's control door; its weather is calm again after the test."""
     yield sandbox_server
     sandbox_server.calm()
+
+
+@pytest.fixture
+def no_rates(app: Flask, observer: Observer, sandbox: SandboxControl) -> Iterator[None]:
+    """Begin as if no rate was ever fetched, and leave none behind that the next fetch would have to be measured by."""
+    forget_rates(observer)
+    yield
+    forget_rates(observer)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import datetime as dt
 import structlog
 from flask import Blueprint, Response, jsonify, make_response
 
+from provvypay.domain.rate_rules import APART
 from provvypay.kit import cache, clock
 from provvypay.kit.db import transaction
 from provvypay.services import health
@@ -47,17 +48,22 @@ def _database_checks() -> dict[str, str]:
             broken = health.broken_guards(session)
             queues = health.queues(session)
             newest = rates.newest(session)
+            apart = rates.sources_apart(session, now=clock.now())
     except Exception as error:  # noqa: BLE001 - whatever is wrong, the answer is "not ready", never a stack trace
         log.error("health.database", error=f"{type(error).__name__}: {error}")  # noqa: TRY400
         return dict.fromkeys(names, "down")
     if broken or version != expected_schema():
         log.error("health.guards", broken=broken, schema=version, expected=expected_schema())
     now = clock.now()
+    rates_known = newest is not None and now - newest < RATES_LAST
+    disputed = apart is not None and apart > APART
+    if disputed:
+        log.warning("health.rates", apart=str(apart))
     checks = {
         "database": "ok",
         "schema": "ok" if version == expected_schema() else "down",
         "guards": "down" if broken else "ok",
-        "rates": "ok" if isinstance(newest, dt.datetime) and now - newest < RATES_LAST else "degraded",
+        "rates": "ok" if rates_known and not disputed else "degraded",
     }
     for queue in queues:
         late = queue.oldest is not None and now - queue.oldest > WORK_WAITS

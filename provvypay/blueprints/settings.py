@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, flash, request, url_for
+from flask_login import current_user
 
 from provvypay.domain.assets import ASSETS
 from provvypay.domain.roles import Permission
@@ -16,7 +17,7 @@ from provvypay.web.forms import Fields, FormState
 from provvypay.web.guards import current_org, needs, signed_in
 from provvypay.web.htmx import redirect, render
 from provvypay.web.payment_methods import payment_methods
-from provvypay.web.rates import rate_rows
+from provvypay.web.rates import currency_rows, disagreement, rate_rows
 from provvypay.web.request_context import actor
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
@@ -78,10 +79,16 @@ def payments() -> Response:
 @bp.get("/rates")
 @signed_in
 def rates() -> Response:
-    """Show what each token is worth in the organization's currency, and how old that is."""
-    table = current_rates()
-    rows = rate_rows(table, list(ASSETS), current_org.currency, now=clock.now()) if len(table) else []
-    return render("settings/rates.html", rows=rows)
+    """Show what each token is worth, first in the organization's currency, where that is from and how old it is."""
+    table, now = current_rates(), clock.now()
+    return render(
+        "settings/rates.html",
+        rows=rate_rows(table, list(ASSETS), current_org.currency, now=now) if len(table) else [],
+        assets=list(ASSETS),
+        currencies=currency_rows(table, now=now),
+        disagreement=disagreement(table, now),
+        sources_url=url_for("admin_rates.show") if current_user.is_platform_admin else None,
+    )
 
 
 def _organization_page(form: FormState, http_status: int = 200) -> Response:

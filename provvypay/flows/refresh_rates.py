@@ -102,7 +102,10 @@ def _tell(outcome: acceptance.Accepted) -> None:
     if outcome.missing:
         log.warning("rates.missing", pairs=outcome.missing[:20])
     if outcome.held:
-        log.warning("rates.held", pairs=[f"{rate.asset}/{rate.currency} {rate.value}" for rate in outcome.held[:20]])
+        log.warning(
+            "rates.held",
+            pairs=[f"{rate.asset}/{rate.currency} {rate.value.normalize():f}" for rate in outcome.held[:20]],
+        )
     before, after = _alarms(outcome.before), _alarms(outcome.after)
     for what in sorted(after.keys() - before.keys()):
         log.error("rates.alarm", about=what, says=after[what])

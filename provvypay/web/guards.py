@@ -15,7 +15,7 @@ from werkzeug.local import LocalProxy
 from werkzeug.wrappers import Response as AnyResponse
 
 from provvypay.domain.roles import Permission, allows
-from provvypay.errors import Forbidden
+from provvypay.errors import Forbidden, NotFound
 from provvypay.kit import clock
 from provvypay.kit.db import transaction
 from provvypay.services import audit, organizations, sign_in
@@ -56,6 +56,8 @@ class Member:
     name: str
     session_id: uuid.UUID
     organization: CurrentOrganization | None
+    is_platform_admin: bool = False
+    """runs the platform; nobody becomes one through the web"""
     is_authenticated: bool = True
     is_active: bool = True
     is_anonymous: bool = False
@@ -72,7 +74,9 @@ def load_member(token: str) -> Member | None:
         found = sign_in.who(db, token, now=clock.now(), in_person=not polls_by_itself())
     if found is None:
         return None
-    return Member(found.user_id, found.email, found.name, found.session_id, _organization_of(found))
+    return Member(
+        found.user_id, found.email, found.name, found.session_id, _organization_of(found), found.is_platform_admin
+    )
 
 
 def _organization_of(found: sign_in.SignedIn) -> CurrentOrganization | None:
@@ -155,6 +159,25 @@ def _write_down_refusal(permission: Permission) -> None:
             subject_id=request.endpoint or "",
             permission=permission,
         )
+
+
+def platform_admins(view: Callable[Given, AnyResponse]) -> Callable[Given, AnyResponse]:
+    """Let only those in who run the platform; to members of whatever role there is nothing at this address.
+
+    Their own organization, if they have one, plays no part in it.
+
+    :raises NotFound: for everybody else who is signed in
+    """
+
+    @wraps(view)
+    def guarded(*args: Given.args, **kwargs: Given.kwargs) -> AnyResponse:
+        if not current_user.is_authenticated:
+            return ask_to_sign_in()
+        if not current_user.is_platform_admin:
+            raise NotFound(f"user {current_user.id} does not run the platform")
+        return view(*args, **kwargs)
+
+    return guarded
 
 
 def ask_to_sign_in() -> Response:

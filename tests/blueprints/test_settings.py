@@ -5,10 +5,8 @@ import dataclasses
 import pytest
 
 from provvypay.domain.roles import Role
-from provvypay.flows.refresh_rates import refresh_rates
 from provvypay.kit import settings as kit_settings
 from tests.support import html
-from tests.support.database import acting_as
 
 PROFILE = {
     "name": "Vale & Daughters",
@@ -156,17 +154,3 @@ def test_cards_that_the_organization_does_not_want_are_off(signed_in, make, obse
     )
 
     assert "Switched off for your organization." in signed_in().get("settings.payments").text
-
-
-# ---------------------------------------------------------------- rates
-
-
-def test_rates_stand_there_with_source_and_age(signed_in, sandbox):
-    with acting_as("worker"):
-        refresh_rates()
-
-    page = signed_in().get("settings.rates")
-    cells = [[html.text_of(cell) for cell in row] for row in page.all("tr")][1:]
-
-    assert [row[0] for row in cells] == ["HBAR", "USDC", "USDT", "AUDD"]
-    assert all(row[1].startswith("AUD ") and row[2] == "CoinGecko" and "just now" in row[3] for row in cells)

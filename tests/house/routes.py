@@ -28,13 +28,15 @@ def routes(app: Flask) -> set[Route]:
 
 
 def guards_of_views() -> Iterator[tuple[str, str]]:
-    """Return (endpoint, who may) by the decorators `signed_in` and `needs(…)`."""
+    """Return (endpoint, who may) by the decorators `signed_in`, `platform_admins` and `needs(…)`."""
     for source in python_files("provvypay/blueprints"):
-        blueprint = source.path.rpartition("/")[2].removesuffix(".py")
+        blueprint = source.path.removeprefix("provvypay/blueprints/").removesuffix(".py").replace("/", "_")
         for view in source.tree.body:
             if isinstance(view, ast.FunctionDef):
                 for decorator in view.decorator_list:
                     if dotted(decorator) == "signed_in":
                         yield f"{blueprint}.{view.name}", "members"
+                    if dotted(decorator) == "platform_admins":
+                        yield f"{blueprint}.{view.name}", "platform admins"
                     if isinstance(decorator, ast.Call) and dotted(decorator.func) == "needs":
                         yield f"{blueprint}.{view.name}", Permission[dotted(decorator.args[0]).rpartition(".")[2]].value

@@ -60,8 +60,9 @@ class SandboxControl:
         return self.post("/faults", **wanted)
 
     def calm(self) -> None:
-        """Undo what a test did to the weather: faults, held webhooks, the clock."""
-        self._answer(self._http.delete("/_control/faults"))
+        """Undo what a test did to the weather: faults, held webhooks, the clock, rates."""
+        for path in ("faults", "rates", "mirror_node/exchange-rate"):
+            self._answer(self._http.delete(f"/_control/{path}"))
         self.post("/clock", offset_seconds=0, signature_offset_seconds=0)
         self.post("/stripe/settings", **BRISK)
         if self.get("/stripe/deliveries")["held"]:

@@ -91,15 +91,20 @@ def per_cent(ratio: Decimal) -> str:
 
 
 def ago(passed: dt.timedelta) -> str:
-    """Return how long ago something was, in the unit people would use."""
+    """Return how long ago something was: `just now`, `12 minutes ago`."""
+    return f"{span(passed)} ago" if passed >= dt.timedelta(minutes=1) else "just now"
+
+
+def span(passed: dt.timedelta) -> str:
+    """Return a time as people say it, in the unit they would use: `40 seconds`, `1 hour`."""
     seconds = int(passed.total_seconds())
     if seconds < 60:
-        return "just now"
+        return _many(seconds, "second")
     if seconds < 5400:
-        return f"{_many(seconds // 60, 'minute')} ago"
+        return _many(seconds // 60, "minute")
     if seconds < 129600:
-        return f"{_many(seconds // 3600, 'hour')} ago"
-    return f"{_many(seconds // 86400, 'day')} ago"
+        return _many(seconds // 3600, "hour")
+    return _many(seconds // 86400, "day")
 
 
 def _many(count: int, what: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from provvypay.domain import rate_rules as rules
 from provvypay.domain.rate_rules import Cross
 from provvypay.domain.rates import Rate, RateTable
 from provvypay.kit.db import changed
@@ -117,6 +119,11 @@ def crosses(session: Session, *, since: dt.datetime) -> list[Cross]:
 def prune(session: Session, *, now: dt.datetime) -> int:
     """Delete history that nothing reads any more; return how many rows."""
     return changed(session.execute(delete(FxRateHistory).where(FxRateHistory.fetched_at < now - KEPT)))
+
+
+def sources_apart(session: Session, *, now: dt.datetime) -> Decimal | None:
+    """Return by how much the sources of HBAR in USD differ, without reading the whole table; None: cannot be said."""
+    return rules.sources_apart(RateTable(said=filter(None, map(_said, session.scalars(select(FxSource))))), now)
 
 
 def newest(session: Session) -> dt.datetime | None:

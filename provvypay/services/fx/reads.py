@@ -12,8 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from provvypay.domain.assets import ASSETS
-
-_SOURCES = {"COINGECKO": "CoinGecko", "MIRROR_NODE": "Hedera mirror node", "CROSS": "Cross rate"}
+from provvypay.domain.rates import SOURCE_NAMES
+from provvypay.services.fx.offers import span
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,20 @@ class RateRow:
     """None while the link is not paid"""
     settlement_source: str | None
     settlement_at: dt.datetime | None
+    creation_age: str | None = None
+    """how old the rate was then, such as `40 seconds old`"""
+    settlement_age: str | None = None
+    creation_made_from: str = ""
+    """what a cross rate was made from"""
+    settlement_made_from: str = ""
 
 
 # Two branches, because each kind has its own index.
 _RATES = text("""
-    SELECT kind, asset, state, rate, source, as_of FROM fx_snapshots
+    SELECT kind, asset, state, rate, source, as_of, made_from, created_at FROM fx_snapshots
     WHERE organization_id = :org AND kind = 'CREATION' AND link_id = :id
     UNION ALL
-    SELECT x.kind, x.asset, x.state, x.rate, x.source, x.as_of
+    SELECT x.kind, x.asset, x.state, x.rate, x.source, x.as_of, x.made_from, x.created_at
     FROM settlements s JOIN fx_snapshots x ON x.settlement_id = s.id AND x.organization_id = s.organization_id
     WHERE s.organization_id = :org AND s.link_id = :id AND s.voided_at IS NULL AND x.kind = 'SETTLEMENT'
 """)
@@ -60,6 +66,10 @@ def of_link(session: Session, organization_id: uuid.UUID, link_id: uuid.UUID) ->
                 settlement_state=paid.state if paid else None,
                 settlement_source=_source(paid),
                 settlement_at=paid.as_of if paid else None,
+                creation_age=_age(made),
+                settlement_age=_age(paid),
+                creation_made_from=made.made_from if made else "",
+                settlement_made_from=paid.made_from if paid else "",
             )
         )
     return rows
@@ -70,7 +80,15 @@ def _rate(row: Any) -> str | None:
 
 
 def _source(row: Any) -> str | None:
-    return _SOURCES.get(row.source, row.source) if row is not None and row.source else None
+    return SOURCE_NAMES.get(row.source, row.source) if row is not None and row.source else None
+
+
+def _age(row: Any) -> str | None:
+    """Say how old a rate was when it was kept; one that was filled in may be from shortly after."""
+    if row is None or row.as_of is None:
+        return None
+    passed = row.created_at - row.as_of
+    return f"{span(passed)} old" if passed >= dt.timedelta() else f"from {span(-passed)} later"
 
 
 def exact(rate: Decimal) -> str:
