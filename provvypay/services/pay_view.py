@@ -47,9 +47,9 @@ class Came(StrEnum):
     """the hosted page could not be opened: the card partner does not answer"""
     ENDED = "ended"
     """the hosted page could not be opened: the last one is just ending"""
-    REFUSED = "refused"
     BUSY = "busy"
     """the hosted page was not opened: too many tries in a row"""
+    REFUSED = "refused"
     """the hosted page could not be opened: the card partner does not take it"""
 
 
@@ -130,6 +130,11 @@ _CAME: dict[Came, Notice] = {
         "The card page did not open",
         "The last one has just ended. Nothing was charged; wait a few seconds, then try again.",
     ),
+    Came.BUSY: Notice(
+        "warn",
+        "Wait a minute",
+        "The card page was opened many times in a row. Nothing was charged; try again in a minute.",
+    ),
     Came.REFUSED: Notice(
         "warn",
         "The card page did not open",
@@ -138,11 +143,6 @@ _CAME: dict[Came, Notice] = {
 }
 
 # Row-level security reads app.org_id when the next statement begins, so one statement cannot do both.
-    Came.BUSY: Notice(
-        "warn",
-        "Wait a minute",
-        "The card page was opened many times in a row. Nothing was charged; try again in a minute.",
-    ),
 _ENTER = Statement("""
     SELECT organization_id, link_id, set_config('app.org_id', CAST(organization_id AS text), true)
     FROM lookup_link(:code)
