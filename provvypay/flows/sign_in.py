@@ -55,7 +55,7 @@ def enter(email: str, password: str, *, user_agent: str, actor: Actor, leaving: 
         return None
     person = Actor("USER", user.id, actor.ip, actor.request_id)
     with transaction() as session:
-        sign_in.forgive(session, email)
+        sign_in.forgive(session, email, actor.ip)
         if fresh_hash:
             sign_in.rehash(session, user.id, fresh_hash)
         if leaving:

@@ -180,7 +180,7 @@ def claim_try(session: Session, email: str, ip: str | None, *, now: dt.datetime)
     """Count a try before the password is looked at, and return the seconds to wait; 0 = go on.
 
     The counters are locked before they are read, so that sixteen parallel guesses stay within the limit too. A right
-    password gives the account's tries back. Nobody is locked out for good: the wait grows to 15 minutes at most.
+    password gives its tries back (forgive). Nobody is locked out for good: the wait grows to 15 minutes at most.
     """
     keys = {account_key(email): ACCOUNT_FREE_TRIES, address_key(ip): ADDRESS_FREE_TRIES}
     for key in sorted(keys):
@@ -193,6 +193,21 @@ def claim_try(session: Session, email: str, ip: str | None, *, now: dt.datetime)
     return 0
 
 
-def forgive(session: Session, email: str) -> None:
-    """Forget an account's failures after a right password; the network address keeps its count."""
-    session.execute(text("DELETE FROM sign_in_throttles WHERE key = :key"), {"key": account_key(email)})
+def forgive(session: Session, email: str, ip: str | None) -> None:
+    """Take back what a right password had counted: the account's failures, and this one try of its network address.
+
+    An office that signs in at nine shares an address and makes no mistakes. Only the one try is given back, so an
+    account of one's own does not make room for guesses at another's.
+    """
+    keys = {"account": account_key(email), "address": address_key(ip)}
+    session.execute(text("DELETE FROM sign_in_throttles WHERE key = :account"), keys)
+    session.execute(_GIVE_BACK, {**keys, "free": ADDRESS_FREE_TRIES})
+
+
+# The wait that the try itself caused goes with it; one that failures caused stays.
+_GIVE_BACK = text("""
+    UPDATE sign_in_throttles SET
+        failures = greatest(failures - 1, 0),
+        blocked_until = CASE WHEN failures - 1 < :free THEN NULL ELSE blocked_until END
+    WHERE key = :address
+""")

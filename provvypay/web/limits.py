@@ -33,7 +33,7 @@ CHECKOUT_LINK = Limit("checkout.link", 30, 60)
 """one link from all addresses; wide, because it must not be a way to keep a customer from paying"""
 PUBLIC_READ = Limit("public.read", 300, 60)
 """the other pages for everybody"""
-PUBLIC_FORM = Limit("public.form", 30, 60)
+PUBLIC_FORM = Limit("public.form", 60, 60)
 """sign-in and sign-up; beside the counters in PostgreSQL, which look at single tries"""
 
 LIMITS = (

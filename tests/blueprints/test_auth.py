@@ -287,6 +287,33 @@ def test_a_right_password_gives_the_tries_back(make, try_to_enter):
     assert try_to_enter(person.email, PASSWORD).status == 303
 
 
+def test_an_office_that_signs_in_at_nine_is_not_slowed_down(make, client, observer):
+    """More people behind one address than it may make mistakes, each right at the first try."""
+    owner = make.merchant.owner
+
+    answers = []
+    for _ in range(ADDRESS_FREE_TRIES + 2):
+        client.raw.delete_cookie("__Host-provvypay", domain="127.0.0.1", path="/")
+        answers.append(client.post("auth.log_in", {"email": owner.email, "password": PASSWORD}).status)
+        client.post("auth.logout")
+
+    assert set(answers) == {303}
+    assert observer.sql("SELECT failures FROM sign_in_throttles WHERE key = :key", key=f"ip:{client.ip}")[0][0] == 0
+
+
+def test_an_account_of_ones_own_makes_no_room_for_guesses_at_others(make, client):
+    own = make.merchant.owner
+
+    answers = []
+    for number in range(ADDRESS_FREE_TRIES + 1):
+        answers.append(client.post("auth.log_in", {"email": f"nobody{number}@people.example", "password": "x"}).status)
+        if number % 5 == 4 and number < ADDRESS_FREE_TRIES - 1:
+            assert client.post("auth.log_in", {"email": own.email, "password": PASSWORD}).status == 303
+            client.post("auth.logout")
+
+    assert answers == [422] * ADDRESS_FREE_TRIES + [429]
+
+
 def test_aut_07_sixteen_guesses_at_once_are_not_more_than_the_limit(make, new_client):
     person = make.merchant.owner
     visitors = [new_client() for _ in range(16)]

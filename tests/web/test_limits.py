@@ -96,7 +96,7 @@ def test_rat_01_a_burst_of_forms_is_refused_before_they_are_looked_at(client, pa
     page = client.open("POST", path, data={"csrf_token": client.token()})
 
     assert page.status == 429
-    assert page.headers["RateLimit-Policy"] == '"public.form";q=30;w=60'
+    assert page.headers["RateLimit-Policy"] == '"public.form";q=60;w=60'
     assert page.headers["RateLimit"].startswith('"public.form";r=0;t=')
 
 
