@@ -36,6 +36,7 @@ from provvypay.services import inbox
 
 PAYMENTS_PER_SECOND = 8
 """of a round's measuring time: forty in a whole run"""
+WARM_UPS = 6
 PATIENCE_SECONDS = 10.0
 STOP_POLLING = 286
 
@@ -92,8 +93,9 @@ def measures(stage: Stage, merchant: Merchant, *, web: int | None) -> Iterator[t
                 _inline(stage, merchant, web, inline, arrivals)
             return median(arrivals.seen[-each:])
 
-        # the worker's first job and the web's first webhook pay for imports, not for payments
-        _through_the_worker(stage, merchant, web, Arrivals())
+        # The first webhook of each web process and the first jobs of the worker pay for imports, not for payments.
+        for _ in range(WARM_UPS):
+            _through_the_worker(stage, merchant, web, Arrivals())
         _inline(stage, merchant, web, inline, Arrivals())
         yield [Measure("event → PAID", run, unit="ms")], arrivals
 
@@ -180,7 +182,8 @@ class _Inline:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pipe.send(None)
+        with contextlib.suppress(OSError):
+            self._pipe.send(None)
         self._process.join(timeout=10)
 
     def settle(self, event: bytes, signature: str, session_id: str) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import threading
 import time
@@ -102,7 +103,8 @@ class Crew:
 
     def __exit__(self, *_: object) -> None:
         for pipe in self._pipes:
-            pipe.send(None)
+            with contextlib.suppress(OSError):
+                pipe.send(None)
         for worker in self._processes:
             worker.join(timeout=10)
 
