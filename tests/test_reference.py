@@ -8,7 +8,6 @@ import pkgutil
 import re
 
 import provvypay
-from provvypay.app import create_app
 from provvypay.domain.roles import PERMISSIONS, Permission, Role
 from provvypay.errors import ProvvypayError
 from provvypay.flows import deliver
@@ -84,9 +83,7 @@ def test_names_of_the_environment_stand_in_the_reference_and_in_the_example():
     assert (read | example) - described == set()
 
 
-def test_routes_are_those_of_the_application():
-    app = create_app(settings_module.load({**REQUIRED, "PROVVYPAY_ENV": "development"}))
-
+def test_routes_are_those_of_the_application(app):
     rows = documents.table(documents.read("reference/routes.md"))
 
     assert {row[:4] for row in rows} == routes(app)

@@ -13,6 +13,9 @@ BRISK = {
     "redirect_wait_seconds": 1,
     "delivery_timeout_seconds": 5,
     "retry_schedule_seconds": [0.1, 0.2, 0.5],
+    "settlement_currencies": None,
+    "exchange_rates": {},
+    "rate_limit_per_second": None,
 }
 
 

@@ -182,7 +182,12 @@ def test_every_page_a_member_can_reach_is_read_strictly(make, signed_in, observe
         for row in ids
         for tab in ("overview", "timeline", "rates", "books")
     ]
-    plain = [route.removeprefix("GET ") for route in ACCESS if route.startswith("GET") and "<" not in route]
-    seen += [owner.open("GET", path).status for path in plain]
+    plain = [
+        route.removeprefix("GET ")
+        for route, access in ACCESS.items()
+        if route.startswith("GET") and "<" not in route and access.allowed in {200, 303}
+    ]
+    # Health says 503 when messages of other tests have waited for five minutes, and is right.
+    seen += [owner.open("GET", path).status for path in plain if "health" not in path]
 
     assert set(seen) == {200, 303}
