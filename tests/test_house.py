@@ -141,7 +141,6 @@ RULES = (
             "provvypay/sandbox/stripe/payments.py:_charge_card:": "what may become of a charge, in Stripe’s order",
             "provvypay/integrations/stripe.py::": "one vendor, one module: its questions, answers and errors together",
             "provvypay/services/checkout.py::": "attempts and their sessions, which are locked and read together",
-            "provvypay/services/payment_links.py::": "every step of a link but its settlement",
             "provvypay/services/payment_links.py:create:": "one insert with its columns spelled out",
             "provvypay/services/settlement.py:settle:": "five statements in the order that makes them safe",
             "provvypay/services/ledger/postings.py:processor_fee:": "the three journals of one fact, side by side",

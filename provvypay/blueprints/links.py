@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from flask import Blueprint, Response, flash, request, url_for
 from flask_login import current_user
@@ -13,56 +14,57 @@ from provvypay.errors import Conflict, Forbidden, Invalid, NotFound
 from provvypay.flows import create_link
 from provvypay.kit import clock
 from provvypay.kit.db import transaction
-from provvypay.kit.settings import settings
 from provvypay.models.payment_link import PaymentLink
-from provvypay.services import keyset, link_story, link_views, payment_links
+from provvypay.services import link_story, link_views
 from provvypay.services.fx import reads as fx_reads
 from provvypay.services.ledger import journal_views
-from provvypay.services.payment_links import LinkDetails
-from provvypay.web import link_form, qr
-from provvypay.web.forms import Fields, FormState
+from provvypay.services.link_changes import CHANGEABLE
+from provvypay.services.state_machine import IllegalStep
+from provvypay.web import link_form, link_lists, qr
+from provvypay.web.forms import Fields
 from provvypay.web.guards import current_org, needs
 from provvypay.web.htmx import redirect, render
+from provvypay.web.link_pages import base_url, changed_meanwhile, edit_page, new_page, stored, stored_with_contact
 from provvypay.web.request_context import actor
 
 bp = Blueprint("links", __name__, url_prefix="/links")
 
-_FASTER = (
-    "Somebody saved this draft in the meantime. What you typed is not saved yet; "
-    "save again to put it in place of theirs."
-)
 _TABS = {"overview": "Overview", "timeline": "Timeline", "rates": "Rates", "books": "Books"}
 
 
 @bp.get("")
 @needs(Permission.LINKS_VIEW)
 def index() -> Response:
-    """Show links, newest first; the whole page or its table."""
-    asked = request.args.get("status", "")
-    status = asked if asked in link_views.STATUSES else None
-    query = link_views.searchable(request.args.get("q", ""))
-    cursor = keyset.decode(request.args.get("cursor"))
-    with transaction(current_org.id) as session:
-        page = link_views.page(session, current_org.id, status=status, query=query, cursor=cursor)
-        # They count all links: beside a search they would say something else than the list.
-        counts = {} if query else link_views.counts(session, current_org.id)
-    return render(
-        "links/index.html",
-        fragments=("links_table",),
-        rows=page.rows,
-        status=status,
-        counts=counts,
-        q=query,
-        next_url=_page_url(status, query, page.older),
-        prev_url=_page_url(status, query, page.newer),
-    )
+    """Show links in the order and with the filter of the address; the whole page or its table."""
+    return link_lists.list_page()
+
+
+@bp.get("/export.csv")
+@needs(Permission.LINKS_VIEW)
+def export() -> Response:
+    """Return the links of a list as CSV, all pages of it."""
+    return link_lists.csv_file()
+
+
+@bp.post("/cancellations")
+@needs(Permission.LINKS_MANAGE)
+def cancel_many() -> Response:
+    """Ask whether to cancel the chosen links; once confirmed, do it and say what was not possible."""
+    return link_lists.cancellation()
 
 
 @bp.get("/new")
 @needs(Permission.LINKS_MANAGE)
 def new() -> Response:
-    """Show the form of a new link."""
-    return _new_page(link_form.blank(current_org.currency))
+    """Show the form of a new link; with `from`, it says what that link says."""
+    original = request.args.get("from", "")
+    if not original:
+        return new_page(link_form.blank(current_org.currency))
+    try:
+        link, contact = stored_with_contact(uuid.UUID(original))
+    except ValueError as error:
+        raise NotFound(f"link {original!r}") from error
+    return new_page(link_form.of_copy(link, contact, current_org.time_zone))
 
 
 @bp.post("")
@@ -85,7 +87,7 @@ def create() -> Response:
             fields.take_in(error)
         else:
             return redirect(url_for("links.show", link_id=link.id))
-    return _new_page(fields.state(*link_form.TYPED, "form_key"), 422)
+    return new_page(link_form.state(fields, "form_key"), 422)
 
 
 @bp.get("/<uuid:link_id>")
@@ -102,7 +104,7 @@ def show(link_id: uuid.UUID) -> Response:
     tab = tab if tab in tabs else "overview"
     with transaction(current_org.id) as session:
         org = current_org.id
-        link = link_views.one(session, org, link_id, public_base_url=_base(), may_manage=_may_manage())
+        link = link_views.one(session, org, link_id, public_base_url=base_url(), may_manage=_may_manage())
         payment = link_views.payment(session, org, link_id)
         with_steps = tab in {"overview", "timeline"}
         steps = link_story.steps(session, org, link_id, link.status) if with_steps else []
@@ -127,32 +129,32 @@ def show(link_id: uuid.UUID) -> Response:
 @bp.get("/<uuid:link_id>/edit")
 @needs(Permission.LINKS_MANAGE)
 def edit(link_id: uuid.UUID) -> Response:
-    """Show the form of a draft; a link that is no draft any more shows itself."""
-    link = _stored(link_id)
-    if link.status != LinkStatus.DRAFT:
+    """Show the form of a draft or an open link; one that has ended shows itself."""
+    link, contact = stored_with_contact(link_id)
+    if link.status not in CHANGEABLE:
         return redirect(url_for("links.show", link_id=link_id))
-    return _edit_page(link_id, link_form.of_draft(link, current_org.time_zone))
+    return edit_page(link, link_form.of_link(link, contact, current_org.time_zone))
 
 
 @bp.post("/<uuid:link_id>/edit")
 @needs(Permission.LINKS_MANAGE)
 def save(link_id: uuid.UUID) -> Response:
-    """Save a draft, and open it if asked to; 409 with what was typed when somebody else saved it meanwhile."""
+    """Save a link, and open a draft if asked to; 409 with what was typed when somebody else saved it meanwhile."""
+    link = stored(link_id)
     fields = Fields(request.form)
-    details = link_form.read(fields, current_org.time_zone, clock.now())
+    details = link_form.read(fields, current_org.time_zone, clock.now(), link=link)
     if fields.valid:
         try:
-            create_link.edit_draft(current_org.id, link_id, details, version=fields.version(), actor=actor())
+            saved = create_link.edit(current_org.id, link_id, details, version=fields.version(), actor=actor())
         except Invalid as error:
             fields.take_in(error)
-        except Conflict:
-            return _changed_meanwhile(link_id, fields, details)
+        except Conflict as error:
+            return changed_meanwhile(link_id, fields, details, error)
         else:
-            if fields.raw("action") == "open":
+            if fields.raw("action") == "open" and saved.status == LinkStatus.DRAFT:
                 create_link.activate(current_org.id, link_id, actor=actor())
             return redirect(url_for("links.show", link_id=link_id))
-    _stored(link_id)
-    return _edit_page(link_id, fields.state(*link_form.TYPED, "version"), 422)
+    return edit_page(link, link_form.state(fields, "version"), 422)
 
 
 @bp.post("/<uuid:link_id>/activation")
@@ -162,7 +164,7 @@ def activation(link_id: uuid.UUID) -> Response:
 
     :raises Conflict: when it was changed since: nobody opens an amount they have not seen
     """
-    link = _stored(link_id)
+    link = stored(link_id)
     if link.status == LinkStatus.DRAFT and link.version != Fields(request.form).version():
         raise Conflict(f"link {link_id} is version {link.version}")
     try:
@@ -179,104 +181,90 @@ def activation(link_id: uuid.UUID) -> Response:
 def cancellation(link_id: uuid.UUID) -> Response:
     """Ask whether to cancel, for browsers without scripts."""
     with transaction(current_org.id) as session:
-        link = link_views.one(session, current_org.id, link_id, public_base_url=_base(), may_manage=_may_manage())
+        link = link_views.one(session, current_org.id, link_id, public_base_url=base_url(), may_manage=_may_manage())
     if not link.can_cancel:
         return redirect(url_for("links.show", link_id=link_id))
-    return render("links/cancel.html", link=link)
+    return render("links/cancel.html", link=link, changed=False)
 
 
 @bp.post("/<uuid:link_id>/cancellation")
 @needs(Permission.LINKS_MANAGE)
 def cancel(link_id: uuid.UUID) -> Response:
-    """Cancel an open link, or discard a draft.
+    """Cancel an open link or discard a draft, as the member saw it; 409 with the question anew when it was changed.
 
     :raises IllegalStep: when it is paid, expired or canceled already
     """
-    link = create_link.cancel(current_org.id, link_id, actor=actor())
+    version = Fields(request.form).version()
+    try:
+        link = create_link.cancel(current_org.id, link_id, actor=actor(), version=version)
+    except IllegalStep:
+        raise
+    except Conflict:
+        with transaction(current_org.id) as session:
+            view = link_views.one(session, current_org.id, link_id, public_base_url=base_url(), may_manage=True)
+        return render("links/cancel.html", http_status=409, link=view, changed=True)
     flash("The draft is discarded." if link.opened_at is None else "The link is canceled.", "quiet")
+    return redirect(url_for("links.show", link_id=link_id))
+
+
+@bp.post("/<uuid:link_id>/duplicate")
+@needs(Permission.LINKS_MANAGE)
+def duplicate(link_id: uuid.UUID) -> Response:
+    """Lead to the form of a new link that says what this one says; nothing is made before that form is sent."""
+    original: dict[str, Any] = {"from": stored(link_id).id}
+    return redirect(url_for("links.new", **original))
+
+
+@bp.post("/<uuid:link_id>/archiving")
+@needs(Permission.LINKS_MANAGE)
+def archive(link_id: uuid.UUID) -> Response:
+    """Put a link that has ended out of sight of the lists.
+
+    :raises Conflict: while it can still be paid or opened
+    """
+    create_link.archive(current_org.id, link_id, actor=actor())
+    flash("The link is archived. You find it under Archived.", "quiet")
+    return redirect(url_for("links.show", link_id=link_id))
+
+
+@bp.post("/<uuid:link_id>/unarchiving")
+@needs(Permission.LINKS_MANAGE)
+def unarchive(link_id: uuid.UUID) -> Response:
+    """Bring a link back into the lists."""
+    create_link.unarchive(current_org.id, link_id, actor=actor())
+    flash("The link is back in the list.", "quiet")
     return redirect(url_for("links.show", link_id=link_id))
 
 
 @bp.get("/<uuid:link_id>/qr.svg")
 @needs(Permission.LINKS_VIEW)
 def qr_svg(link_id: uuid.UUID) -> Response:
-    """Return the QR code of the pay page, to scale to any size."""
+    """Return the QR code of the pay page as a drawing; `size` is small, medium or large in print."""
     link = _opened(link_id)
-    return qr.svg_file(link_views.pay_url(_base(), link.short_code), link.short_code)
+    return qr.svg_file(
+        link_views.pay_url(base_url(), link.short_code), link.short_code, size=request.args.get("size", "")
+    )
 
 
 @bp.get("/<uuid:link_id>/qr.png")
 @needs(Permission.LINKS_VIEW)
 def qr_png(link_id: uuid.UUID) -> Response:
-    """Return the QR code of the pay page, as a picture."""
+    """Return the QR code of the pay page as a picture, see qr_svg()."""
     link = _opened(link_id)
-    return qr.png_file(link_views.pay_url(_base(), link.short_code), link.short_code)
+    return qr.png_file(
+        link_views.pay_url(base_url(), link.short_code), link.short_code, size=request.args.get("size", "")
+    )
 
 
 # ---------------------------------------------------------------- what the views share
-
-
-def _base() -> str:
-    return settings().public_base_url
 
 
 def _may_manage() -> bool:
     return current_org.allows(Permission.LINKS_MANAGE)
 
 
-def _stored(link_id: uuid.UUID) -> PaymentLink:
-    with transaction(current_org.id) as session:
-        return payment_links.get(session, link_id)
-
-
 def _opened(link_id: uuid.UUID) -> PaymentLink:
-    link = _stored(link_id)
+    link = stored(link_id)
     if link.opened_at is None:
         raise NotFound(f"link {link_id} was never open: it has no pay page")
     return link
-
-
-def _page_url(status: str | None, query: str, cursor: str | None) -> str | None:
-    return url_for("links.index", status=status, q=query or None, cursor=cursor) if cursor else None
-
-
-def _new_page(form: FormState, http_status: int = 200) -> Response:
-    return render(
-        "links/new.html",
-        fragments=("link_form",),
-        http_status=http_status,
-        form=form,
-        currencies=link_form.currencies(),
-    )
-
-
-def _edit_page(link_id: uuid.UUID, form: FormState, http_status: int = 200) -> Response:
-    return render(
-        "links/edit.html",
-        fragments=("link_form",),
-        http_status=http_status,
-        form=form,
-        currencies=link_form.currencies(),
-        link_id=link_id,
-    )
-
-
-def _changed_meanwhile(link_id: uuid.UUID, fields: Fields, typed: LinkDetails) -> Response:
-    """Keep what was typed and say beside it what the draft holds by now; sending the form again replaces that.
-
-    :raises Conflict: for a link that was opened or discarded meanwhile: it can only be looked at
-    """
-    link = _stored(link_id)
-    if link.status != LinkStatus.DRAFT:
-        raise Conflict(
-            f"link {link_id} is {link.status}",
-            public_message="This draft was opened or discarded in the meantime, so it can’t be edited any more.",
-        )
-    form = fields.state(*link_form.TYPED, summary=_FASTER)
-    form.values["version"] = str(link.version)
-    form.errors = link_form.differences(link, typed)
-    response = _edit_page(link_id, form, 409)
-    # The page puts a 409 into its alerts; this one brings the form itself.
-    response.headers["HX-Retarget"] = "#link_form"
-    response.headers["HX-Reswap"] = "outerHTML"
-    return response

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from provvypay.errors import ProvvypayError
+from provvypay.errors import ProvvypayError, Unavailable
 from provvypay.flows import live, stripe_payment
 from provvypay.kit.db import transaction
 from provvypay.services import checkout, outbox, payment_links
@@ -47,13 +47,26 @@ def _deliver(message: ClaimedMessage) -> None:
 
 
 def _close_link(message: ClaimedMessage) -> None:
-    """Close a paid, expired or canceled link: nobody may pay it by card any more, and its page changes."""
+    """End the card pages of a link that is paid, expired, canceled or changed; its own page changes too."""
     link_id = uuid.UUID(message.payload["link_id"])
     with transaction(message.organization_id) as session:
         sessions = checkout.open_sessions(session, link_id)
         short_code = payment_links.get(session, link_id).short_code
     stripe_payment.end_sessions_of(sessions)
     live.touch(short_code)
+
+
+def _renew_card_page(message: ClaimedMessage) -> None:
+    """End the card page of a link that says something else by now; the next click makes another.
+
+    :raises Unavailable: while a page is being made from what the link said before; tried again later
+    """
+    link_id = uuid.UUID(message.payload["link_id"])
+    with transaction(message.organization_id) as session:
+        in_the_making = checkout.is_being_made(session, link_id)
+    _close_link(message)
+    if in_the_making:
+        raise Unavailable(f"a card page of link {link_id} is being made")
 
 
 def _touch_link(message: ClaimedMessage) -> None:
@@ -65,5 +78,7 @@ def _touch_link(message: ClaimedMessage) -> None:
 _TOPICS: dict[str, Callable[[ClaimedMessage], None]] = {
     "link.paid": _close_link,
     "link.closed": _close_link,
+    "link.changed": _renew_card_page,
+    "card.paused": _close_link,
     "payment.exception": _touch_link,
 }

@@ -73,6 +73,7 @@ class CheckoutSession(Base):
         one_of("state", SessionState),
         CheckConstraint(f"amount_minor BETWEEN 1 AND {MOST_MINOR}", name="amount_minor"),
         currency_shape(),
+        Index("ix_checkout_sessions_by_link", "link_id"),
         Index("uq_checkout_sessions_one_open", "link_id", unique=True, postgresql_where=text("state = 'OPEN'")),
         Index(
             "ix_checkout_sessions_by_intent",

@@ -60,6 +60,8 @@ def prepare(session: Session, link_id: uuid.UUID, merchant_name: str, *, now: dt
     link = payment_links.lock(session, link_id)
     if link.status != LinkStatus.OPEN or (link.expires_at is not None and now >= link.expires_at):
         raise Gone(f"link {link_id} is {link.status}", public_message="This link can no longer be paid.")
+    if "CARD" not in link.methods:
+        raise Gone(f"link {link_id} takes no cards", public_message="This link can’t be paid by card.")
     current = session.scalar(
         select(CheckoutSession).where(CheckoutSession.link_id == link_id, CheckoutSession.state == SessionState.OPEN)
     )
@@ -239,6 +241,21 @@ def open_sessions(session: Session, link_id: uuid.UUID) -> list[str]:
         session.scalars(
             select(CheckoutSession.provider_session_id).where(
                 CheckoutSession.link_id == link_id, CheckoutSession.state == SessionState.OPEN
+            )
+        )
+    )
+
+
+def is_being_made(session: Session, link_id: uuid.UUID) -> bool:
+    """Say whether a link has an intent whose session is not stored yet: it may carry what the link said before."""
+    return bool(
+        session.scalar(
+            select(func.count())
+            .select_from(PaymentAttempt)
+            .where(
+                PaymentAttempt.link_id == link_id,
+                PaymentAttempt.method == "CARD",
+                PaymentAttempt.state == "STARTED",
             )
         )
     )

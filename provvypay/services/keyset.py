@@ -9,11 +9,23 @@ import struct
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from provvypay.kit.clock import UTC
 
 Row = TypeVar("Row")
+
+
+class Place(Protocol):
+    """The place of one row in some order; a frozen dataclass with `newer` among its fields."""
+
+    @property
+    def newer(self) -> bool:
+        """Say whether the page lies before the row instead of after it."""
+
+    def encode(self) -> str:
+        """Return the place as it stands in an address."""
+
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=UTC)
 _SHAPE = struct.Struct(">?qH16s")
@@ -59,16 +71,16 @@ def decode(text: str | None) -> Cursor | None:
         return None
 
 
-def leads_before_the_first_page(found: Sequence[Row], cursor: Cursor | None, size: int) -> bool:
+def leads_before_the_first_page(found: Sequence[Row], cursor: Place | None, size: int) -> bool:
     """Say whether a cursor led to no full page, so that the first page is shown instead of a torn one."""
     return cursor is not None and (not found or (cursor.newer and len(found) <= size))
 
 
-def cut(found: Sequence[Row], cursor: Cursor | None, size: int, key: Callable[[Row], Cursor]) -> Page[Row]:
+def cut(found: Sequence[Row], cursor: Place | None, size: int, key: Callable[[Row], Any]) -> Page[Row]:
     """Make a page of what a query found.
 
     :param found: up to `size` + 1 rows: newest first, or oldest first when the cursor asks for newer ones
-    :param key: the place of a row
+    :param key: the place of a row, as a Place
     """
     rows = list(found[:size])
     more = len(found) > size

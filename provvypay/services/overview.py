@@ -81,7 +81,7 @@ class FirstSteps:
 
 _OUTSTANDING = text("""
     SELECT currency, sum(amount_minor)::bigint AS amount_minor, count(*) AS rows FROM payment_links
-    WHERE organization_id = :id AND status = 'OPEN' GROUP BY currency ORDER BY currency
+    WHERE organization_id = :id AND status = 'OPEN' AND archived_at IS NULL GROUP BY currency ORDER BY currency
 """)
 _RECEIVED = text("""
     SELECT currency, sum(value_minor)::bigint AS amount_minor, count(*) AS rows FROM payments
@@ -123,7 +123,7 @@ _ACTIVITY = text("""
         UNION ALL
         SELECT e.link_id, e.kind, e.data, e.occurred_at, e.created_at
         FROM recent r JOIN payment_events e ON e.link_id = r.id
-        WHERE e.organization_id = :id AND e.kind IN ('payment.held', 'card.declined', 'fee.booked')
+        WHERE e.organization_id = :id AND e.kind IN ('payment.held', 'card.declined', 'card.paused', 'fee.booked')
           AND e.occurred_at > :since
     )
     SELECT h.event, h.link_id, h.data, h.at, l.description, l.amount_minor, l.currency

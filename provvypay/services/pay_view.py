@@ -10,6 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
@@ -76,6 +77,13 @@ class PayLink:
     expires_at: dt.datetime | None
     time_zone: str
     """the payee's; the page's times are in it"""
+    return_url: str
+    """where the receipt leads back to; https, or empty"""
+
+    @property
+    def return_host(self) -> str:
+        """Return whose page that is, as its address spells it."""
+        return urlsplit(self.return_url).hostname or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +159,7 @@ _ENTER = Statement("""
 # The newest session is found through the attempts, which are indexed by link.
 _READ = Statement("""
     SELECT l.short_code, l.status, l.amount_minor, l.currency, l.description, l.reference, l.expires_at,
-        o.name, o.time_zone, m.legal_name, m.legal_id, m.support_email, m.card_enabled,
+        l.return_url, l.methods, o.name, o.time_zone, m.legal_name, m.legal_id, m.support_email, m.card_enabled,
         c.state AS session_state, c.payment_status, c.decline_code,
         s.id AS settlement_id, s.settled_at, p.provider, p.asset, p.provider_reference
     FROM payment_links l
@@ -168,7 +176,6 @@ _READ = Statement("""
     WHERE l.id = :id AND l.organization_id = :org
     ORDER BY p.occurred_at DESC NULLS LAST LIMIT 1
 """)
-
 
 _OWN_SESSION = Statement("""
     SELECT 1 FROM checkout_sessions
@@ -205,6 +212,7 @@ def read(
             reference=row.reference,
             expires_at=row.expires_at,
             time_zone=row.time_zone,
+            return_url=row.return_url,
         ),
         card=card,
         receipt=_receipt(row) if face is Face.PAID else None,
@@ -252,6 +260,8 @@ def _face(row: Any, card: Card, *, now: dt.datetime, returned: bool) -> Face:
 def _card(row: Any, *, cards_on: bool) -> Card:
     if not cards_on:
         return Card(available=False, reason="Card payments are switched off at the moment.")
+    if "CARD" not in row.methods:
+        return Card(available=False, reason=f"{row.name} takes no cards for this link.")
     if not row.card_enabled:
         return Card(available=False, reason=f"{row.name} does not take cards at the moment.")
     return Card(available=True, reason=None)
@@ -272,12 +282,6 @@ def _notice(row: Any, came: Came | None) -> Notice | None:
             "warn",
             "Your payment did not arrive",
             "Your bank did not send it in the end. Nothing was charged; you can pay again below.",
-        )
-    if row.session_state == SessionState.COMPLETE and row.payment_status == "failed":
-        return Notice(
-            "warn",
-            "Your payment did not arrive",
-            "Your bank did not confirm it. Nothing was charged; you can pay again.",
         )
     if row.session_state == SessionState.COMPLETE:
         # Paid, and yet the link is open: what arrived was not what was asked for, and is held as an exception.

@@ -1,25 +1,29 @@
-"""Make payment links and move them through their states. Reading them for pages is link_views.py's work."""
+"""Make payment links and move them through their states.
+
+Reading them for pages is the work of link_views.py and link_list.py; changing what they say, of link_changes.py.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from provvypay.domain.rates import RateTable
 from provvypay.domain.statuses import LinkStatus, SessionState
 from provvypay.errors import Conflict, Invalid, NotFound
-from provvypay.kit.db import changed
 from provvypay.kit.ids import uuid7
 from provvypay.models.payment import CheckoutSession
 from provvypay.models.payment_link import LinkStatusEvent, PaymentLink
-from provvypay.services import audit, outbox, short_codes
+from provvypay.services import audit, link_contacts, outbox, short_codes
 from provvypay.services import state_machine as steps
 from provvypay.services.fx import snapshots
+from provvypay.services.link_contacts import NOBODY, Contact
 
 LONGEST_LIFE = dt.timedelta(days=366)
 SHORTEST_LIFE = dt.timedelta(minutes=5)
@@ -37,6 +41,11 @@ class LinkDetails:
     description: str
     reference: str = ""
     expires_at: dt.datetime | None = None
+    contact: Contact = NOBODY
+    return_url: str = ""
+    """where the receipt leads back to; https, or empty"""
+    own_data: Mapping[str, str] = field(default_factory=dict)
+    methods: tuple[str, ...] = ("CARD",)
 
 
 def create(
@@ -56,52 +65,53 @@ def create(
     :param rates: read before the transaction; may be empty, creation never fails for want of rates
     :raises Invalid: for an expiry in the past or too far away
     """
-    _check_expiry(details.expires_at, now)
-    link = PaymentLink(
-        id=link_id or uuid7(),
-        organization_id=organization_id,
-        short_code=_free_code(session),
-        amount_minor=details.amount_minor,
-        currency=details.currency,
-        description=details.description,
-        reference=details.reference,
-        expires_at=details.expires_at,
-        created_by=actor.id,
-    )
-    columns = (
-        "id",
-        "organization_id",
-        "short_code",
-        "amount_minor",
-        "currency",
-        "description",
-        "reference",
-        "expires_at",
-        "created_by",
-    )
+    check_expiry(details.expires_at, now)
+    link_id = link_id or uuid7()
     inserted = session.scalar(
         insert(PaymentLink)
-        .values({name: getattr(link, name) for name in columns})
+        .values(
+            id=link_id,
+            organization_id=organization_id,
+            short_code=_free_code(session),
+            amount_minor=details.amount_minor,
+            currency=details.currency,
+            created_by=actor.id,
+            **said_of(details),
+        )
         .on_conflict_do_nothing(index_elements=["id"])
         .returning(PaymentLink.id)
     )
     if inserted is None:
-        return get(session, link.id)
+        return get(session, link_id)
+    if details.contact.is_somebody:
+        link_contacts.keep(session, organization_id, link_id, details.contact, now=now)
     target, event = (LinkStatus.OPEN, steps.OPENED) if open_now else (LinkStatus.DRAFT, steps.DRAFTED)
-    advance(session, organization_id, link.id, LinkStatus.NEW, target, event=event, actor=actor, at=now)
-    snapshots.record_creation(session, organization_id, link.id, details.currency, rates, now=now)
+    advance(session, organization_id, link_id, LinkStatus.NEW, target, event=event, actor=actor, at=now)
+    snapshots.record_creation(session, organization_id, link_id, details.currency, rates, now=now)
     audit.record(
         session,
         "link.created",
         actor,
         organization_id=organization_id,
         subject_type="payment_link",
-        subject_id=str(link.id),
+        subject_id=str(link_id),
         amount_minor=details.amount_minor,
         currency=details.currency,
         status=target,
     )
-    return get(session, link.id)
+    return get(session, link_id)
+
+
+def said_of(details: LinkDetails) -> dict[str, object]:
+    """Return the columns of what may be said anew as long as a link has not ended."""
+    return {
+        "description": details.description,
+        "reference": details.reference,
+        "expires_at": details.expires_at,
+        "return_url": details.return_url,
+        "own_data": dict(details.own_data),
+        "methods": list(details.methods),
+    }
 
 
 def get(session: Session, link_id: uuid.UUID) -> PaymentLink:
@@ -139,12 +149,6 @@ def find_by_code(session: Session, short_code: str) -> tuple[uuid.UUID, uuid.UUI
         text("SELECT organization_id, link_id FROM lookup_link(:code)"), {"code": short_code}
     ).one_or_none()
     return (row.organization_id, row.link_id) if row else None
-
-
-def due_expiries(session: Session, *, most: int) -> list[tuple[uuid.UUID, uuid.UUID]]:
-    """Return (organization, link) of open links whose time has passed, across organizations."""
-    rows = session.execute(text("SELECT organization_id, link_id FROM due_expiries(:most)"), {"most": most})
-    return [(row.organization_id, row.link_id) for row in rows]
 
 
 def advance(
@@ -192,7 +196,7 @@ def activate(session: Session, link_id: uuid.UUID, *, actor: audit.Actor, now: d
     """
     link = lock(session, link_id)
     if link.status == LinkStatus.DRAFT:
-        _check_expiry(link.expires_at, now)
+        check_expiry(link.expires_at, now)
     advance(
         session,
         link.organization_id,
@@ -207,13 +211,19 @@ def activate(session: Session, link_id: uuid.UUID, *, actor: audit.Actor, now: d
     return get(session, link_id)
 
 
-def cancel(session: Session, link_id: uuid.UUID, *, actor: audit.Actor, now: dt.datetime) -> PaymentLink:
+def cancel(
+    session: Session, link_id: uuid.UUID, *, actor: audit.Actor, now: dt.datetime, version: int | None = None
+) -> PaymentLink:
     """Cancel an open link or discard a draft; an open Checkout Session is expired at Stripe through the outbox.
 
+    :param version: the one the person saw; None for whatever it says by now
     :raises IllegalStep: when it is paid, expired or canceled already
+    :raises Conflict: when it was changed since
     """
     link = lock(session, link_id)
     source = LinkStatus(link.status)
+    if version is not None and version != link.version and not source.is_final:
+        raise Conflict(f"link {link_id} is version {link.version}, not {version}")
     event = steps.DISCARDED if source is LinkStatus.DRAFT else steps.CANCELED
     advance(session, link.organization_id, link.id, source, LinkStatus.CANCELED, event=event, actor=actor, at=now)
     outbox.add(session, link.organization_id, "link.closed", dedupe=f"{link.id}:canceled", link_id=str(link.id))
@@ -255,38 +265,11 @@ def expire(session: Session, link_id: uuid.UUID, *, now: dt.datetime) -> bool:
     return True
 
 
-def edit_draft(
-    session: Session, link_id: uuid.UUID, details: LinkDetails, *, version: int, actor: audit.Actor, now: dt.datetime
-) -> PaymentLink:
-    """Change a draft.
+def check_expiry(expires_at: dt.datetime | None, now: dt.datetime) -> None:
+    """Refuse an end that leaves no time to pay, or lies further away than a year.
 
-    :param version: the one the person saw; two tabs cannot overwrite each other
-    :raises Conflict: when it was changed since, or is no draft any more
-    :raises Invalid: as create()
+    :raises Invalid: with a sentence
     """
-    _check_expiry(details.expires_at, now)
-    link = lock(session, link_id)
-    if link.status != LinkStatus.DRAFT:
-        raise Conflict(f"link {link_id} is {link.status}", public_message="This link is open already, so it is frozen.")
-    saved = session.execute(
-        update(PaymentLink)
-        .where(PaymentLink.id == link_id, PaymentLink.version == version)
-        .values(
-            amount_minor=details.amount_minor,
-            currency=details.currency,
-            description=details.description,
-            reference=details.reference,
-            expires_at=details.expires_at,
-            version=version + 1,
-        )
-    )
-    if not changed(saved):
-        raise Conflict(f"link {link_id} is no longer version {version}")
-    _record(session, "link.edited", link, actor)
-    return get(session, link_id)
-
-
-def _check_expiry(expires_at: dt.datetime | None, now: dt.datetime) -> None:
     if expires_at is None:
         return
     if expires_at < now + SHORTEST_LIFE:
@@ -304,6 +287,7 @@ def _free_code(session: Session) -> str:
 
 
 def _record(session: Session, action: str, link: PaymentLink, actor: audit.Actor) -> None:
+    """Write down who did what with a link."""
     audit.record(
         session,
         action,

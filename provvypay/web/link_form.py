@@ -13,17 +13,26 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import uuid
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from provvypay.domain.currencies import CURRENCIES
+from provvypay.domain.statuses import LinkStatus
 from provvypay.kit.ids import uuid7
 from provvypay.models.payment_link import PaymentLink
+from provvypay.services.link_contacts import Contact
 from provvypay.services.payment_links import LinkDetails
+from provvypay.web import own_data
 from provvypay.web.formatting import money, when_exact
-from provvypay.web.forms import Fields, FormState
+from provvypay.web.forms import EXPIRIES, Fields, FormState
 
-TYPED = ("amount", "currency", "description", "reference", "expiry", "expires_at")
+TYPED = (
+    "amount", "currency", "description", "reference", "expiry", "expires_at", "customer_name", "customer_email",
+    "return_url", "own_data", "method_card",
+)  # fmt: skip
 LONGEST_TEXT = 255
+LONGEST_NAME = 120
+LONGEST_URL = 2000
 
 _TIME_BITS = 80
 """a version 7 UUID keeps its time in the 48 bits above these"""
@@ -36,11 +45,11 @@ def currencies() -> list[tuple[str, str]]:
 
 def blank(currency: str) -> FormState:
     """Return a new link's form with the usual choices made."""
-    return FormState({"currency": currency, "expiry": "7d", "form_key": uuid7().hex})
+    return FormState({"currency": currency, "expiry": "7d", "method_card": "on", "form_key": uuid7().hex})
 
 
-def of_draft(link: PaymentLink, zone: str) -> FormState:
-    """Return a draft's form.
+def of_link(link: PaymentLink, contact: Contact, zone: str) -> FormState:
+    """Return the form of a link that is there.
 
     :param zone: the organization's, in which its expiry is shown
     """
@@ -55,41 +64,109 @@ def of_draft(link: PaymentLink, zone: str) -> FormState:
             "reference": link.reference,
             "expiry": "custom" if local else "never",
             "expires_at": local.strftime("%Y-%m-%dT%H:%M") if local else "",
+            "customer_name": contact.name,
+            "customer_email": contact.email,
+            "return_url": link.return_url,
+            "own_data": own_data.written(link.own_data),
+            "method_card": "on" if "CARD" in link.methods else "",
             "version": str(link.version),
         }
     )
 
 
-def read(fields: Fields, zone: str, now: dt.datetime) -> LinkDetails:
+def of_copy(link: PaymentLink, contact: Contact, zone: str) -> FormState:
+    """Return a new link's form that says what another link says; its end is as far away as that one's was."""
+    form = of_link(link, contact, zone)
+    del form.values["version"]
+    form.values["form_key"] = uuid7().hex
+    if link.expires_at is not None:
+        life = link.expires_at - (link.opened_at or link.created_at)
+        near = (name for name, usual in EXPIRIES.items() if usual and abs(usual - life) < dt.timedelta(minutes=5))
+        form.values |= {"expiry": next(near, "7d"), "expires_at": ""}
+    return form
+
+
+def read(fields: Fields, zone: str, now: dt.datetime, *, link: PaymentLink | None = None) -> LinkDetails:
     """Return what was typed; what is wrong is noted in the fields.
 
     :param zone: the organization's, in which a chosen day and hour are meant
+    :param link: the one that is changed; of an open one the money is not asked for, it is frozen
     """
-    amount_minor, currency = fields.amount()
+    frozen = link is not None and link.status == LinkStatus.OPEN
+    amount_minor, currency = (link.amount_minor, link.currency) if link and frozen else fields.amount()
+    expires_at = fields.expiry(zone, now)
+    if link is not None and _minute(expires_at) == _minute(link.expires_at):
+        # The form shows an end by the minute; who leaves it alone does not change it.
+        expires_at = link.expires_at
+    methods = tuple(link.methods) if link and frozen else _methods(fields)
     return LinkDetails(
         amount_minor=amount_minor,
         currency=currency,
         description=fields.text("description", "Say what it is for; your customer reads it.", most=LONGEST_TEXT),
         reference=fields.text("reference", most=LONGEST_TEXT),
-        expires_at=fields.expiry(zone, now),
+        expires_at=expires_at,
+        contact=Contact(fields.text("customer_name", most=LONGEST_NAME), fields.email("customer_email")),
+        return_url=_return_url(fields),
+        own_data=own_data.read(fields, "own_data"),
+        methods=methods,
     )
 
 
-def differences(link: PaymentLink, typed: LinkDetails) -> dict[str, str]:
-    """Say beside each field what a draft holds by now, where something else was typed.
+def _methods(fields: Fields) -> tuple[str, ...]:
+    """Return the chosen ways to pay; cards are the only ones there are so far."""
+    if fields.raw("method_card") != "on":
+        fields.refuse("method_card", "Choose at least one way to pay.")
+    return ("CARD",)
+
+
+def _return_url(fields: Fields) -> str:
+    typed = fields.text("return_url", most=LONGEST_URL)
+    if typed and not is_return_url(typed):
+        fields.refuse("return_url", "Enter an address that begins with https://, like https://shop.example/thanks.")
+        return ""
+    return typed
+
+
+def is_return_url(typed: str) -> bool:
+    """Say whether a text is a whole https address that every browser reads alike."""
+    if not typed.startswith("https://") or any(char.isspace() or char in '\\<>"' for char in typed):
+        return False
+    try:
+        parts = urlsplit(typed)
+        return bool(parts.hostname) and "@" not in parts.netloc and (parts.port or 443) > 0
+    except ValueError:
+        return False
+
+
+def differences(link: PaymentLink, contact: Contact, typed: LinkDetails) -> dict[str, str]:
+    """Say beside each field what a link holds by now, where something else was typed.
 
     The form shows an expiry by the minute, so seconds make no difference.
     """
     notes = {}
     if (link.amount_minor, link.currency) != (typed.amount_minor, typed.currency):
         notes["amount"] = f"It is {money(link.amount_minor, link.currency)} now."
-    for name in ("description", "reference"):
-        kept = getattr(link, name)
-        if kept != getattr(typed, name):
+    texts = {
+        "description": (link.description, typed.description),
+        "reference": (link.reference, typed.reference),
+        "customer_name": (contact.name, typed.contact.name),
+        "customer_email": (contact.email, typed.contact.email),
+        "return_url": (link.return_url, typed.return_url),
+        "own_data": (own_data.in_a_line(link.own_data), own_data.in_a_line(typed.own_data)),
+    }
+    for name, (kept, said) in texts.items():
+        if kept != said:
             notes[name] = f"It is “{kept}” now." if kept else "It is empty now."
     if _minute(link.expires_at) != _minute(typed.expires_at):
         notes["expiry"] = f"It is {when_exact(link.expires_at)} now." if link.expires_at else "It has no end now."
     return notes
+
+
+def state(fields: Fields, *more: str, summary: str | None = None) -> FormState:
+    """Return a sent form as it comes back."""
+    form = fields.state(*TYPED, *more, summary=summary)
+    form.values["own_data"] = own_data.showable(fields.raw("own_data"))
+    return form
 
 
 def _minute(moment: dt.datetime | None) -> dt.datetime | None:

@@ -25,6 +25,7 @@ from provvypay.services.audit import SYSTEM, Actor
 from provvypay.services.fx import rates as fx_rates
 from provvypay.services.ledger import chart, journals
 from provvypay.services.ledger.postings import Draft, Line
+from provvypay.services.link_contacts import Contact
 from provvypay.services.payment_links import LinkDetails
 from provvypay.services.settlement import settle
 from tests.support.servers import Cluster
@@ -110,7 +111,8 @@ class World:
         draft: bool = False,
     ) -> PaymentLink:
         """Make a link."""
-        details = LinkDetails(amount_minor, of.currency, "A red bicycle", "INV-1", expires_at)
+        customer = Contact("Ada Byron", "ada@customers.example")
+        details = LinkDetails(amount_minor, of.currency, "A red bicycle", "INV-1", expires_at, customer)
         with self.act(of) as session:
             return payment_links.create(session, of.id, details, RATES, actor=of.owner, now=made, open_now=not draft)
 

@@ -446,7 +446,7 @@ def test_case_18_an_open_amount_cannot_change_and_cancelling_ends_the_session(
 ) -> None:
     url = start_checkout(link.short_code)
     with acting_as("web"), pytest.raises(Conflict):
-        links.edit_draft(
+        links.edit(
             link.organization_id,
             link.id,
             LinkDetails(1_00, "AUD", "x"),

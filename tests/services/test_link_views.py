@@ -17,7 +17,7 @@ from provvypay.flows import create_link
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
 from provvypay.models.payment_link import PaymentLink
-from provvypay.services import fees, keyset, link_story, link_views, payment_links, timeline
+from provvypay.services import fees, keyset, link_list, link_search, link_story, link_views, payment_links, timeline
 from provvypay.services.fx import reads as fx_reads
 from provvypay.services.payment_links import LinkDetails
 from provvypay.services.settlement import settle
@@ -25,12 +25,18 @@ from tests.support.database import Observer, acting_as
 from tests.support.factories import Make, Merchant
 from tests.support.statements import many_links, plan_nodes, sent_by
 
-STATUSES = list(link_views.STATUSES)
+STATUSES = list(link_list.STATUSES)
+FILTER: dict[str, Any] = {"status": None, "query": "", "sort": "newest"}
+
+
+def page_of(session: Session, organization_id: uuid.UUID, **asked: Any) -> keyset.Page[link_list.LinkRow]:
+    chosen = link_list.Filter(*(asked.pop(name, default) for name, default in FILTER.items()))
+    return link_list.page(session, organization_id, chosen, **asked)
 
 
 def listed(merchant: Merchant, **asked: Any) -> list[str]:
     with transaction(merchant.organization_id) as session:
-        return [row.description for row in link_views.page(session, merchant.organization_id, **asked).rows]
+        return [row.description for row in page_of(session, merchant.organization_id, **asked).rows]
 
 
 def view(link: PaymentLink, *, may_manage: bool = True) -> link_views.LinkView:
@@ -61,14 +67,14 @@ def test_every_link_is_on_one_page_and_the_way_back_is_the_way_there(make: Make)
     organization_id = make.merchant.organization_id
 
     with transaction(organization_id) as session:
-        there = [link_views.page(session, organization_id, size=4)]
+        there = [page_of(session, organization_id, size=4)]
         while there[-1].older:
             cursor = keyset.decode(there[-1].older)
-            there.append(link_views.page(session, organization_id, size=4, cursor=cursor))
+            there.append(page_of(session, organization_id, size=4, cursor=cursor))
         back = [there[-1]]
         while back[-1].newer:
             cursor = keyset.decode(back[-1].newer)
-            back.append(link_views.page(session, organization_id, size=4, cursor=cursor))
+            back.append(page_of(session, organization_id, size=4, cursor=cursor))
 
     assert [row.description for page in there for row in page.rows] == names[::-1]
     assert [len(page.rows) for page in there] == [4, 4, 3]
@@ -80,7 +86,7 @@ def test_a_new_link_does_not_move_the_page_somebody_reads(make: Make) -> None:
         make.link(description=f"Bell {number}")
     organization_id = make.merchant.organization_id
     with transaction(organization_id) as session:
-        first = link_views.page(session, organization_id, size=3)
+        first = page_of(session, organization_id, size=3)
     make.link(description="Bell, new")
 
     assert listed(make.merchant, size=3, cursor=keyset.decode(first.older)) == ["Bell 2", "Bell 1", "Bell 0"]
@@ -105,7 +111,7 @@ def test_facts_stand_beside_the_state(make: Make) -> None:
     twice = make.exception(ExceptionKind.DOUBLE)
     plain = make.link()
     with transaction(make.merchant.organization_id) as session:
-        rows = {row.id: row for row in link_views.page(session, make.merchant.organization_id).rows}
+        rows = {row.id: row for row in page_of(session, make.merchant.organization_id).rows}
 
     assert rows[twice.id].facts == ("DOUBLE",)
     assert rows[plain.id].facts == ()
@@ -116,15 +122,18 @@ def test_facts_stand_beside_the_state(make: Make) -> None:
     [
         ("lamp", ["Lamp, 100% brass", "lamp_post"]),
         ("100%", ["Lamp, 100% brass"]),
-        ("%", ["Lamp, 100% brass"]),
-        ("_", ["lamp_post"]),
-        ("\\", ["Back\\slash"]),
+        ("%", []),
+        ("_", []),
+        ("\\", []),
+        ("brass lamp", ["Lamp, 100% brass"]),
+        ("slash", ["Back\\slash"]),
+        ("amp", []),
         ("inv-7", ["Lamp, 100% brass"]),
-        ("  LAMP   post ", []),
+        ("  LAMP   post ", ["lamp_post"]),
         ("' OR 1=1--", []),
         ("{0.__class__}", []),
         ("(a+)+$" * 20, []),
-        ("-", ["Lamp, 100% brass"]),
+        ("-", []),
     ],
 )
 def test_a_search_means_what_was_typed(make: Make, query: str, found: list[str]) -> None:
@@ -140,13 +149,13 @@ def test_a_search_finds_a_code_as_people_write_it(make: Make) -> None:
     make.link(description="Other")
     code = link.short_code
 
-    for typed in (code, code.lower(), f"{code[:4]} {code[4:]}", f"{code[:4]}-{code[4:].lower()}", code[1:6]):
+    for typed in (code, code.lower(), f"{code[:4]} {code[4:]}", f"{code[:4]}-{code[4:].lower()}", code[:6]):
         assert listed(make.merchant, query=typed) == ["Wanted"], typed
 
 
 def test_what_cannot_be_seen_is_not_searched_for(make: Make) -> None:
-    assert link_views.searchable("a\x00b\r\nc\u202ed") == "a b c d"
-    assert len(link_views.searchable("x" * 5000)) == link_views.SEARCH_LENGTH
+    assert link_search.searchable("a\x00b\r\nc\u202ed") == "a b c d"
+    assert len(link_search.searchable("x" * 5000)) == link_search.LENGTH
     make.link(description="Plain")
 
     assert listed(make.merchant, query="\x00") == ["Plain"]
@@ -157,23 +166,25 @@ def test_counts_name_every_status(make: Make) -> None:
         make.link(status=status)
 
     with transaction(make.merchant.organization_id) as session:
-        counts = link_views.counts(session, make.merchant.organization_id)
+        counts = link_list.counts(session, make.merchant.organization_id)
 
-    assert counts == {"ALL": "4", "OPEN": "2", "DRAFT": "1", "PAID": "1", "EXPIRED": "0", "CANCELED": "0"}
+    assert counts == {
+        "ALL": "4", "OPEN": "2", "DRAFT": "1", "PAID": "1", "EXPIRED": "0", "CANCELED": "0", "ARCHIVED": "0",
+    }  # fmt: skip
 
 
 def test_twenty_thousand_links_are_counted_to_a_thousand_and_never_read_through(make: Make, observer: Observer) -> None:
     organization_id = make.merchant.organization_id
     with many_links(observer, organization_id, 20_000) as session, sent_by(session) as sent:
-        counts = link_views.counts(session, organization_id)
-        first = link_views.page(session, organization_id)
+        counts = link_list.counts(session, organization_id)
+        first = page_of(session, organization_id)
         deep = keyset.Cursor(now() - dt.timedelta(minutes=15_000), uuid.uuid4())
         pages = [
             first,
-            link_views.page(session, organization_id, cursor=keyset.decode(first.older)),
-            link_views.page(session, organization_id, cursor=deep),
-            link_views.page(session, organization_id, status=LinkStatus.DRAFT, cursor=deep),
-            link_views.page(session, organization_id, cursor=keyset.Cursor(deep.at, deep.id, newer=True)),
+            page_of(session, organization_id, cursor=keyset.decode(first.older)),
+            page_of(session, organization_id, cursor=deep),
+            page_of(session, organization_id, status=LinkStatus.DRAFT, cursor=deep),
+            page_of(session, organization_id, cursor=keyset.Cursor(deep.at, deep.id, newer=True)),
         ]
         asked = list(sent)
         plans = [plan_nodes(session, statement, parameters) for statement, parameters in asked]
@@ -194,7 +205,7 @@ def test_twenty_thousand_links_are_counted_to_a_thousand_and_never_read_through(
     ("status", "activate", "cancel", "edit"),
     [
         (LinkStatus.DRAFT, True, True, True),
-        (LinkStatus.OPEN, False, True, False),
+        (LinkStatus.OPEN, False, True, True),
         (LinkStatus.PAID, False, False, False),
         (LinkStatus.EXPIRED, False, False, False),
         (LinkStatus.CANCELED, False, False, False),

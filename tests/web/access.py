@@ -84,13 +84,21 @@ ACCESS: dict[str, Access] = {
     "GET /links": members(200),
     "POST /links": members(422, MAKERS),
     "GET /links/new": members(200, MAKERS),
+    "GET /links/export.csv": members(200),
+    # 422: nothing is chosen
+    "POST /links/cancellations": members(422, MAKERS),
     "GET /links/<uuid:link_id>": thing(200, link_id="link"),
     "GET /links/<uuid:link_id>/edit": thing(200, MAKERS, link_id="draft"),
     "POST /links/<uuid:link_id>/edit": thing(422, MAKERS, link_id="draft"),
     # 409: the form says which version of the draft the person saw, and this one says none
     "POST /links/<uuid:link_id>/activation": thing(409, MAKERS, link_id="draft"),
     "GET /links/<uuid:link_id>/cancellation": thing(200, MAKERS, link_id="link"),
-    "POST /links/<uuid:link_id>/cancellation": thing(303, MAKERS, link_id="fresh link"),
+    # 409 again, for the same reason
+    "POST /links/<uuid:link_id>/cancellation": thing(409, MAKERS, link_id="fresh link"),
+    "POST /links/<uuid:link_id>/duplicate": thing(303, MAKERS, link_id="link"),
+    # 409: it can still be paid
+    "POST /links/<uuid:link_id>/archiving": thing(409, MAKERS, link_id="fresh link"),
+    "POST /links/<uuid:link_id>/unarchiving": thing(303, MAKERS, link_id="link"),
     "GET /links/<uuid:link_id>/qr.svg": thing(200, link_id="link"),
     "GET /links/<uuid:link_id>/qr.png": thing(200, link_id="link"),
     "GET /exceptions": members(200),

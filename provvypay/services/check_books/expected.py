@@ -27,6 +27,8 @@ TRIGGERS: tuple[tuple[str, str, str], ...] = (
     ("payment_links", "status_is_last_event", "status_is_last_event"),
     ("payment_links", "paid_is_complete", "judge_own_link"),
     ("payment_links", "freeze_money", "freeze_money"),
+    ("payment_links", "keep_words", "keep_link_words"),
+    ("link_contacts", "keep_words", "keep_link_words"),
     ("settlements", "settled_is_paid", "judge_settlement"),
     ("settlement_parts", "part_fits", "part_fits"),
     ("payments", "did_one_thing", "judge_payment"),
@@ -47,7 +49,7 @@ TRIGGERS: tuple[tuple[str, str, str], ...] = (
 WITHOUT_TENANT_POLICY = ("user_sessions",)
 """has an organization, and is read before one is known"""
 
-DELETABLE = ("sign_in_throttles", "fx_rate_history")
+DELETABLE = ("sign_in_throttles", "fx_rate_history", "link_contacts")
 """tables whose rows web or worker may delete"""
 
 UNTOUCHABLE: tuple[tuple[str, str, str], ...] = (

@@ -67,7 +67,7 @@ CHECKS = (
     Check(
         "I-03",
         "rights.facts_are_out_of_reach",
-        "Web and worker may not change or delete facts, make triggers, or delete anything but throttles and old rates.",
+        "Web and worker may not change facts, make triggers, or delete anything but throttles, old rates and contacts.",
         """
         SELECT 'pg_class', c.relname::text, format('%s may %s it', r.rolname, x.act)
         FROM pg_class c CROSS JOIN pg_roles r

@@ -9,6 +9,7 @@ import { watchCountdowns } from "./countdown.js";
 import { watchDialogs } from "./dialogs.js";
 import { watchForms } from "./forms.js";
 import { watchLiveParts } from "./live.js";
+import { watchPicks } from "./pick.js";
 import { watchThemeSwitch } from "./theme-switch.js";
 
 watchAlerts();
@@ -16,6 +17,7 @@ watchCopyButtons();
 watchDialogs();
 watchForms();
 watchLiveParts(htmx);
+watchPicks();
 watchThemeSwitch();
 watchCountdowns(htmx);
 
