@@ -21,6 +21,7 @@ from provvypay.integrations import coingecko, hedera_mirror
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
 from provvypay.services.fx import acceptance, sources
+from provvypay.services.fx import rates as stored
 from provvypay.services.fx.offers import Paused, offer, per_cent
 
 log = structlog.get_logger(__name__)
@@ -52,12 +53,13 @@ def refresh_rates() -> int:
     heard = [_ask(source, claims[source.name]) for source in asked]
 
     with transaction() as session:
+        before = stored.load(session)
         ours = [_write_down(session, one) for one in heard]
         if not all(ours):
             log.warning("rates.fetch_too_slow")
             return 0
         fetched = {one.claim.source: one.rates for one in heard if one.rates is not None}
-        outcome = acceptance.accept(session, fetched, now=now()) if fetched else None
+        outcome = acceptance.accept(session, before, fetched, now=now()) if fetched else None
     if outcome is None:
         failures = [one.error for one in heard if one.error is not None]
         if failures:
@@ -106,11 +108,13 @@ def _tell(outcome: acceptance.Accepted) -> None:
             "rates.held",
             pairs=[f"{rate.asset}/{rate.currency} {rate.value.normalize():f}" for rate in outcome.held[:20]],
         )
-    before, after = _alarms(outcome.before), _alarms(outcome.after)
+    # Before the very first fetch there is no rate, and nothing wrong.
+    before = _alarms(outcome.before) if len(outcome.before) else {}
+    after = _alarms(outcome.after)
     for what in sorted(after.keys() - before.keys()):
         log.error("rates.alarm", about=what, says=after[what])
     for what in sorted(before.keys() - after.keys()):
-        log.info("rates.alarm_over", about=what)
+        log.warning("rates.alarm_over", about=what)
 
 
 def _alarms(table: RateTable) -> dict[str, str]:

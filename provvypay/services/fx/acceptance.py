@@ -27,12 +27,12 @@ class Accepted:
     """pairs for which there was nothing to consider, such as AUDD/KRW"""
 
 
-def accept(session: Session, fetched: Mapping[str, Iterable[Rate]], *, now: dt.datetime) -> Accepted:
+def accept(session: Session, before: RateTable, fetched: Mapping[str, Iterable[Rate]], *, now: dt.datetime) -> Accepted:
     """Judge one fetch and store the verdicts; read the whole table back, with what is older and still the last good.
 
+    :param before: as it was before this fetch wrote down how the sources answered
     :param fetched: what each source said; a source that failed is missing
     """
-    before = stored.load(session)
     wanted = {(asset, currency) for asset in ASSETS for currency in CURRENCIES}
     direct = {(rate.asset, rate.currency) for rate in fetched.get(COINGECKO, ()) if rules.is_current(rate, now)}
     # Only when a pair lacks its own figure is there anything to be made from two others.
