@@ -44,6 +44,13 @@ def _row(told: notifications.Told) -> dict[str, object]:
     if told.kind == "payment.exception":
         title, detail = f"{amount} needs you", f"{about}. {exception_title(str(told.data.get('kind')))}"
         url = url_for("exceptions.show", exception_id=told.cause_id)
+    elif told.kind == "card.paused":
+        title = "Card payments paused"
+        detail = (
+            f"{about}: {told.data['declines']} cards were declined within minutes. Somebody may be trying stolen "
+            "cards. Nothing was charged, and the link takes cards again after half an hour."
+        )
+        url = url_for("links.show", link_id=told.link_id)
     else:
         title, detail = f"{amount} received", f"{about} is paid."
         url = url_for("links.show", link_id=told.link_id)

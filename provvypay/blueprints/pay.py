@@ -15,6 +15,7 @@ from flask import Blueprint, Response, request, url_for
 from provvypay.domain.short_codes import normalize
 from provvypay.errors import NotFound, ProvvypayError, Throttled, Unavailable
 from provvypay.flows import live, stripe_payment
+from provvypay.flows.card_guard import CardsPaused
 from provvypay.kit import clock
 from provvypay.kit.db import transaction
 from provvypay.kit.settings import settings
@@ -66,7 +67,7 @@ def card(short_code: str) -> Response:
         return _unknown()
     try:
         limits.may_start_checkout(code)
-        return redirect(stripe_payment.start_checkout(code))
+        return redirect(stripe_payment.start_checkout(code, visitor=limits.visitor()))
     except ProvvypayError as error:
         log.info("checkout.not_started", code=error.code, detail=str(error))
         return _not_started(code, error)
@@ -178,6 +179,8 @@ def _not_started(code: str, error: ProvvypayError) -> Response:
 
 
 def _what_came_of(error: ProvvypayError) -> Came:
+    if isinstance(error, CardsPaused):
+        return Came.PAUSED
     if isinstance(error, Throttled):
         return Came.BUSY
     if isinstance(error, Unavailable):

@@ -20,6 +20,7 @@ from provvypay.domain.short_codes import normalize
 from provvypay.domain.statuses import Provider, SessionState
 from provvypay.errors import Gone, NotFound, ProvvypayError
 from provvypay.flows import doorbell, live
+from provvypay.flows.card_guard import CardsPaused, was_declined, went_to_pay
 from provvypay.flows.current_rates import current_rates
 from provvypay.integrations import stripe
 from provvypay.kit.clock import now
@@ -27,7 +28,7 @@ from provvypay.kit.db import enter_organization, in_transaction, on_commit, tran
 from provvypay.kit.failpoints import failpoint, register
 from provvypay.kit.settings import settings
 from provvypay.models.payment import CheckoutSession
-from provvypay.services import checkout, fees, organizations, payment_links, timeline
+from provvypay.services import card_guard, checkout, fees, organizations, payment_links, timeline
 from provvypay.services.ledger import chart
 from provvypay.services.settlement import settle
 
@@ -48,11 +49,13 @@ class Confirmed:
 # ---------------------------------------------------------------- making a session
 
 
-def start_checkout(short_code: str) -> str:
+def start_checkout(short_code: str, *, visitor: str | None = None) -> str:
     """Return the address of the hosted card page for a link: its open session's, or a new one's.
 
     :raises NotFound: for a code we do not know
+    :param visitor: who asks, as a keyed hash; declined cards are counted against them
     :raises Gone: when the link cannot be paid
+    :raises CardsPaused: when too many cards were declined on it
     :raises StripeUnavailable: nothing was charged; the same click later continues the same attempt
     """
     code = normalize(short_code)
@@ -66,8 +69,12 @@ def start_checkout(short_code: str) -> str:
         enter_organization(session, organization_id)
         if not organizations.settings_of(session, organization_id).card_enabled:
             raise Gone("cards are off", public_message="The seller does not take cards at the moment.")
+        if until := card_guard.paused_until(session, link_id, now=now()):
+            raise CardsPaused(max(1, int((until - now()).total_seconds())))
         merchant = organizations.get(session, organization_id).name
         order = checkout.prepare(session, link_id, merchant, now=now())
+    if visitor:
+        went_to_pay(link_id, visitor)
     if isinstance(order, checkout.OpenSession):
         return order.url
     failpoint("checkout.prepared")
@@ -181,7 +188,7 @@ def _apply_in(session: Session, row_id: uuid.UUID, state: stripe.CheckoutState, 
         now=moment,
     )
     if state.decline and not paid:
-        timeline.add(
+        is_new = timeline.add(
             session,
             row.organization_id,
             row.link_id,
@@ -190,6 +197,11 @@ def _apply_in(session: Session, row_id: uuid.UUID, state: stripe.CheckoutState, 
             occurred_at=moment,
             reason=state.decline.code,
         )
+        if is_new:
+            on_commit(session, lambda: was_declined(row.link_id))
+            if card_guard.consider(session, row.organization_id, row.link_id, cause_id=row.id, now=moment):
+                log.warning("alert.cards_paused", link_id=str(row.link_id))
+                doorbell.outbox_after_commit(session)
     result = None
     if paid:
         if charge is None or state.payment_intent_id is None:

@@ -65,6 +65,10 @@ def _declined(row: Any) -> str:
     return f"By the customer’s bank{f': {why}' if why else ''}. Nothing was charged."
 
 
+def _paused(row: Any) -> str:
+    return f"{row.data['declines']} cards were declined in a row, so none is taken for 30 minutes. Nothing was charged."
+
+
 def _held(row: Any) -> str:
     return f"{_money(row.data, 'amount_minor')} is safe in 2100 Customer Credits and waits in Exceptions."
 
@@ -97,6 +101,7 @@ _TOLD: dict[str, Told] = {
     "checkout.started": Told("card", None, "Customer went to Stripe’s page", _nothing),
     "checkout.expired": Told("clock", None, "Stripe’s page ended unpaid", _nothing),
     "card.declined": Told("circle-cross", None, "Card declined", _declined),
+    "card.paused": Told("alert", "warn", "Card payments paused", _paused),
     "payment.processing": Told(
         "clock", "accent", "Payment on its way", _says("The customer’s bank confirms it later; nothing is booked yet.")
     ),

@@ -50,6 +50,8 @@ class Came(StrEnum):
     """the hosted page could not be opened: the last one is just ending"""
     BUSY = "busy"
     """the hosted page was not opened: too many tries in a row"""
+    PAUSED = "paused"
+    """the hosted page was not opened: too many cards were declined from this network"""
     REFUSED = "refused"
     """the hosted page could not be opened: the card partner does not take it"""
 
@@ -92,6 +94,8 @@ class Card:
 
     available: bool
     reason: str | None
+    paused_until: dt.datetime | None = None
+    """when too many cards were declined on this link: until then it takes none"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +147,19 @@ _CAME: dict[Came, Notice] = {
         "Wait a minute",
         "The card page was opened many times in a row. Nothing was charged; try again in a minute.",
     ),
+    Came.PAUSED: Notice(
+        "warn",
+        "Card payments pause for your network",
+        "Many cards were declined from it. Nothing was charged; try again later, or from another connection.",
+    ),
     Came.REFUSED: Notice(
         "warn",
         "The card page did not open",
         "Our card partner did not accept this. Nothing was charged. We have been told and will look at it.",
     ),
 }
+
+_PAUSED = "Many cards were declined here in a short time, so cards pause for a while. Nothing was charged."
 
 # Row-level security reads app.org_id when the next statement begins, so one statement cannot do both.
 _ENTER = Statement("""
@@ -161,7 +172,9 @@ _READ = Statement("""
     SELECT l.short_code, l.status, l.amount_minor, l.currency, l.description, l.reference, l.expires_at,
         l.return_url, l.methods, o.name, o.time_zone, m.legal_name, m.legal_id, m.support_email, m.card_enabled,
         c.state AS session_state, c.payment_status, c.decline_code,
-        s.id AS settlement_id, s.settled_at, p.provider, p.asset, p.provider_reference
+        s.id AS settlement_id, s.settled_at, p.provider, p.asset, p.provider_reference,
+        (SELECT max(CAST(e.data ->> 'until' AS timestamptz)) FROM payment_events e
+         WHERE e.link_id = l.id AND e.kind = 'card.paused' AND e.organization_id = :org) AS cards_paused_until
     FROM payment_links l
     JOIN organizations o ON o.id = l.organization_id
     JOIN merchant_settings m ON m.organization_id = l.organization_id
@@ -199,7 +212,7 @@ def read(
     row = _READ.run(session, {"org": found.organization_id, "id": found.link_id}).fetchone()
     if row is None or row.status in {LinkStatus.NEW, LinkStatus.DRAFT}:
         return None
-    card = _card(row, cards_on=cards_on)
+    card = _card(row, cards_on=cards_on, now=now)
     face = _face(row, card, now=now, returned=came is Came.RETURNED)
     return PayPage(
         face=face,
@@ -257,13 +270,15 @@ def _face(row: Any, card: Card, *, now: dt.datetime, returned: bool) -> Face:
     return Face.CHOOSE if card.available else Face.UNAVAILABLE
 
 
-def _card(row: Any, *, cards_on: bool) -> Card:
+def _card(row: Any, *, cards_on: bool, now: dt.datetime) -> Card:
     if not cards_on:
         return Card(available=False, reason="Card payments are switched off at the moment.")
     if "CARD" not in row.methods:
         return Card(available=False, reason=f"{row.name} takes no cards for this link.")
     if not row.card_enabled:
         return Card(available=False, reason=f"{row.name} does not take cards at the moment.")
+    if row.cards_paused_until and row.cards_paused_until > now:
+        return Card(available=False, reason=_PAUSED, paused_until=row.cards_paused_until)
     return Card(available=True, reason=None)
 
 

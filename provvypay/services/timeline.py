@@ -9,6 +9,7 @@ import uuid
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from provvypay.kit.db import changed
 from provvypay.kit.ids import uuid7
 
 _ADD = text("""
@@ -28,13 +29,13 @@ def add(
     occurred_at: dt.datetime,
     payment_id: uuid.UUID | None = None,
     **data: object,
-) -> None:
-    """Write one line, once: the same kind and `dedupe` of a link changes nothing.
+) -> bool:
+    """Write one line, once: the same kind and `dedupe` of a link changes nothing. Say whether it is new.
 
     :param kind: a dotted name of docs/reference/events.md
     :param occurred_at: when it happened at its source
     """
-    session.execute(
+    written = session.execute(
         _ADD,
         {
             "id": uuid7(),
@@ -47,3 +48,4 @@ def add(
             "occurred_at": occurred_at,
         },
     )
+    return changed(written) == 1

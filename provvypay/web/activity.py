@@ -35,6 +35,7 @@ _WORDS = {
     "link.mark_undone": ("undo", "quiet", "Mark as paid undone"),
     "payment.held": ("alert", "warn", "Money held for you to decide"),
     "card.declined": ("circle-cross", "quiet", "Card declined by the bank"),
+    "card.paused": ("alert", "warn", "Cards paused: many were declined"),
     "fee.booked": ("book", "quiet", "Fee booked"),
 }
 

@@ -12,6 +12,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from provvypay.errors import Throttled, Unavailable
+from provvypay.flows.card_guard import CARD_DECLINES, CardsPaused
 from provvypay.kit import limiter
 from provvypay.kit.limiter import Answer, Ask, Limit
 
@@ -37,10 +38,10 @@ PUBLIC_FORM = Limit("public.form", 60, 60)
 """sign-in and sign-up; beside the counters in PostgreSQL, which look at single tries"""
 
 LIMITS = (
-    PAY_READ, PAY_MISS, PAY_MISSES, PAY_GUESS, CHECKOUT_VISITOR, CHECKOUT_ADDRESS, CHECKOUT_LINK, PUBLIC_READ,
-    PUBLIC_FORM,
+    PAY_READ, PAY_MISS, PAY_MISSES, PAY_GUESS, CHECKOUT_VISITOR, CHECKOUT_ADDRESS, CHECKOUT_LINK, CARD_DECLINES,
+    PUBLIC_READ, PUBLIC_FORM,
 )  # fmt: skip
-CLOSED = frozenset({CHECKOUT_VISITOR, CHECKOUT_ADDRESS, CHECKOUT_LINK, PUBLIC_FORM})
+CLOSED = frozenset({CHECKOUT_VISITOR, CHECKOUT_ADDRESS, CHECKOUT_LINK, CARD_DECLINES, PUBLIC_FORM})
 """what is refused when the limiter itself fails"""
 
 BY_ENDPOINT = {
@@ -72,6 +73,7 @@ _SENTENCES = {
     CHECKOUT_VISITOR: "The card page was opened several times in a row. Nothing was charged.",
     CHECKOUT_ADDRESS: "The card page was opened many times from your network. Nothing was charged.",
     CHECKOUT_LINK: "The card page of this link was opened many times. Nothing was charged.",
+    CARD_DECLINES: "Many cards were declined from your network. Nothing was charged.",
     PUBLIC_READ: "Many pages were asked for from your network.",
     PUBLIC_FORM: "Many forms were sent from your network.",
 }
@@ -133,6 +135,7 @@ def may_start_checkout(code: str) -> None:
     own = visitor()
     _refuse(
         *_ask(
+            Ask(CARD_DECLINES, own, cost=0),
             Ask(CHECKOUT_VISITOR, limiter.subject_of(address(), code)),
             Ask(CHECKOUT_ADDRESS, own),
             Ask(CHECKOUT_LINK, limiter.subject_of(code)),
@@ -167,7 +170,8 @@ def _refuse(*answers: Answer) -> None:
     if not longest.allowed:
         log.info("limits.refused", limit=longest.limit.name, seconds=longest.wait_seconds)
         again = f"Try again in {words(longest.wait_seconds)}."
-        raise Throttled(longest.wait_seconds, public_message=f"{_SENTENCES[longest.limit]} {again}")
+        error = CardsPaused if longest.limit is CARD_DECLINES else Throttled
+        raise error(longest.wait_seconds, public_message=f"{_SENTENCES[longest.limit]} {again}")
 
 
 def words(seconds: int) -> str:

@@ -472,3 +472,58 @@ def test_a_face_token_is_made_anew_when_a_session_begins(customer, link):
     start(customer, link)
 
     assert live.face_token(link.short_code) not in {None, before}
+
+
+# ---------------------------------------------------------------- cards that pause
+
+
+@pytest.fixture
+def paused(link):
+    from provvypay.services import card_guard, timeline
+
+    with transaction(link.organization_id) as session:
+        for number in range(card_guard.MOST_DECLINES):
+            timeline.add(
+                session,
+                link.organization_id,
+                link.id,
+                "card.declined",
+                dedupe=str(number),
+                occurred_at=now(),
+                reason="generic_decline",
+            )
+        assert card_guard.consider(session, link.organization_id, link.id, cause_id=link.id, now=now())
+    return link
+
+
+def test_a_link_whose_cards_pause_says_until_when_and_opens_no_card_page(customer, paused, rows):
+    page = show(customer, paused)
+    refused = customer.post("pay.card", short_code=paused.short_code)
+
+    assert "Cards are taken again from" in page.text
+    assert "Nothing was charged" in page.text
+    assert not page.all("form")
+    assert refused.status == 429
+    assert 1700 < int(refused.headers["Retry-After"]) <= 1800
+    assert "Cards are taken again from" in refused.text
+    assert rows(PaymentAttempt) == (0,)
+
+
+def test_the_pause_stands_among_the_merchants_news(signed_in, paused):
+    assert "Card payments paused" in signed_in().get("notifications.index").text
+    assert "Cards paused: many were declined" in signed_in().get("dashboard.show").text
+
+
+def test_a_network_from_which_many_cards_were_declined_is_told_to_wait(customer, link):
+    from provvypay.flows.card_guard import CARD_DECLINES
+    from provvypay.kit import limiter
+
+    subject = limiter.subject_of(customer.ip)
+    for _ in range(CARD_DECLINES.most + 1):
+        limiter.ask(limiter.Ask(CARD_DECLINES, subject))
+
+    refused = customer.post("pay.card", short_code=link.short_code)
+
+    assert refused.status == 429
+    assert "Card payments pause for your network" in refused.text
+    assert int(refused.headers["Retry-After"]) > 1700
