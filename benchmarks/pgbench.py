@@ -12,8 +12,6 @@ from pathlib import Path
 from provvypay.launcher.postgres import binary
 
 _TPS = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)
-SPAN = 100_000
-"""Numbers between the first links of two clients."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,12 +46,14 @@ class _Supply:
     """Has as many numbers ready as a measurement can use up, learning from what the last one used."""
 
     take_numbers: Callable[[int], int]
+    least: int
+    """per second, of all clients together: a machine that was busy a moment ago may be four times as fast now"""
     most: dict[str, float] = field(default_factory=dict)
     """per second and client"""
 
     def take(self, name: str, clients: int, seconds: float) -> list[tuple[int, int]]:
         """Return per client its first and last number."""
-        each = int(self.most.get(name, 1500) * 2 * seconds) + 200
+        each = int(max(self.most.get(name, 0.0) * 2, self.least / clients) * seconds) + 200
         first = self.take_numbers(each * clients)
         return [(first + k * each, first + (k + 1) * each - 1) for k in range(clients)]
 
@@ -78,7 +80,8 @@ def measures(kind: str, stage: Stage, merchant: Merchant) -> Iterator[tuple[list
     :param kind: settle or create
     """
     job = crews.Job(kind, merchant.organization_id, merchant.user_id)
-    supply = _Supply(merchant.open_links if kind == "settle" else merchant.take_numbers)
+    # Open links have to be made, which takes its time; numbers for new ones cost nothing.
+    supply = _Supply(merchant.open_links, 5_000) if kind == "settle" else _Supply(merchant.take_numbers, 40_000)
     url = stage.worker_url if kind == "settle" else stage.web_url
     org = f"-c app.org_id={merchant.organization_id}"
     with crews.Crew(stage.settings(), job, CLIENTS) as crew:
