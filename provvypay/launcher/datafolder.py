@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import time
@@ -22,6 +23,8 @@ NOTE = ROOT / "var" / "demo.json"
 WINDING_DOWN_SECONDS = 40.0
 MARK = "provvypay-demo"
 """A file that says that a folder is ours, so that --fresh never empties somebody's own."""
+OURS = re.compile(r"postgres|valkey|sandbox\.writing|(secrets|sandbox|demo)\.json(\.[0-9]+)?")
+"""What a demo puts into its folder; --fresh removes this and nothing else."""
 
 
 @contextlib.contextmanager
@@ -30,10 +33,11 @@ def only_demo_in(folder: Path) -> Iterator[int]:
 
     A demo that was killed keeps it until its last process is gone: that is waited for.
 
-    :raises CannotStartError: when another demo runs there, or the folder cannot be used
+    :raises CannotStartError: when another demo runs there, or the folder cannot be used or is somebody's own
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        claim(folder)
         handle = (folder / LOCK).open("a+", encoding="utf-8")
     except OSError as error:
         raise CannotStartError(
@@ -67,24 +71,28 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def empty(folder: Path) -> None:
-    """Remove everything but the lock, which we hold.
+def claim(folder: Path) -> None:
+    """Mark the folder as ours, before anything else is put into it.
 
-    :raises CannotStartError: when the folder is not one that a demo made
+    :raises CannotStartError: when there is something in it that no demo made
     """
-    entries = [entry for entry in folder.iterdir() if entry.name != LOCK]
-    if entries and not (folder / MARK).exists():
-        raise CannotStartError(f"{folder} was not made by a demo, so --fresh does not empty it. Choose another --data.")
-    for entry in entries:
+    mark = folder / MARK
+    if not mark.exists() and any(folder.iterdir()):
+        raise CannotStartError(
+            f"{folder} is not empty and was not made by a demo. Choose an empty or a new folder with --data."
+        )
+    mark.touch()
+
+
+def empty(folder: Path) -> None:
+    """Remove what a demo makes; the mark, the lock, which we hold, and what somebody else put there stay."""
+    for entry in folder.iterdir():
+        if not OURS.fullmatch(entry.name):
+            continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
             entry.unlink()
-
-
-def claim(folder: Path) -> None:
-    """Mark the folder as ours."""
-    (folder / MARK).touch()
 
 
 def demo_secrets(folder: Path) -> dict[str, str]:

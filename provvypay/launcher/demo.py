@@ -53,7 +53,6 @@ def run(demo: Demo) -> int:
     with datafolder.only_demo_in(demo.folder) as lock:
         if demo.fresh:
             datafolder.empty(demo.folder)
-        datafolder.claim(demo.folder)
         supervisor = Supervisor(cwd=ROOT, hold=[lock])
         with stop_signals(supervisor.hurry):
             try:

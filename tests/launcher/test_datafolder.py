@@ -53,17 +53,31 @@ def test_secrets_are_made_once_and_closed_to_others(tmp_path):
     assert len(bytes.fromhex(made["ENCRYPTION_KEY"])) == 32
 
 
-def test_fresh_empties_a_folder_of_ours_and_no_other(tmp_path):
-    (tmp_path / "photos").mkdir()
-    with pytest.raises(CannotStartError, match="was not made by a demo"):
-        datafolder.empty(tmp_path)
-    assert (tmp_path / "photos").exists()
+@pytest.mark.parametrize("name", ["photos.jpg", "lock", ".hidden"])
+def test_a_folder_of_somebody_is_refused_and_stays_as_it_was(tmp_path, name):
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / name).write_text("precious")
 
-    datafolder.claim(tmp_path)
-    (tmp_path / "lock").touch()
-    datafolder.empty(tmp_path)
+    with pytest.raises(CannotStartError, match="was not made by a demo"), datafolder.only_demo_in(folder):
+        pass
 
-    assert [entry.name for entry in tmp_path.iterdir()] == ["lock"]
+    assert [entry.name for entry in folder.iterdir()] == [name]
+    assert (folder / name).read_text() == "precious"
+
+
+def test_fresh_removes_what_a_demo_made_and_nothing_else(tmp_path):
+    folder = tmp_path / "demo"
+    with datafolder.only_demo_in(folder):
+        datafolder.demo_secrets(folder)
+        (folder / "postgres" / "base").mkdir(parents=True)
+        (folder / "sandbox.json").touch()
+        (folder / "thesis.odt").touch()
+        (folder / "photos").mkdir()
+
+        datafolder.empty(folder)
+
+    assert {entry.name for entry in folder.iterdir()} == {"lock", datafolder.MARK, "thesis.odt", "photos"}
 
 
 def test_the_note_of_another_running_demo_is_left_alone(tmp_path, note):

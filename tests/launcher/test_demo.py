@@ -112,3 +112,18 @@ def test_a_port_that_is_taken_is_a_sentence(tmp_path):
         " Stop that program, or choose another port with --port NUMBER."
     )
     assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.parametrize("fresh", [(), ("--fresh",)])
+def test_a_folder_of_somebody_is_a_sentence_and_nothing_is_written(tmp_path, fresh):
+    (tmp_path / "thesis.odt").write_text("years")
+
+    done = subprocess.run(
+        command("--data", tmp_path, *fresh), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        f"provvypay: {tmp_path} is not empty and was not made by a demo. Choose an empty or a new folder with --data."
+    )
+    assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.odt"]
