@@ -19,7 +19,8 @@ class AmountRefused(ValueError):
 def parse_amount(text: str, currency: Currency) -> int:
     """Return the minor units of an amount as people type it: `1240`, `1,240.00`, `AUD 12.50`, `12.5`.
 
-    Nothing is ever rounded: more digits than the currency has are refused.
+    Nothing is ever rounded, and more digits than the currency has are refused even when they are zeros: half the world
+    writes one thousand as `1.000`, and reading it as one would be wrong by a factor of a thousand.
 
     :raises AmountRefused: with a sentence that says what to enter
     Source: docs/explanation/money-and-fx.md, "What people type"
@@ -31,14 +32,15 @@ def parse_amount(text: str, currency: Currency) -> int:
     if len(typed) > 20 or not (_PLAIN.fullmatch(typed) or _GROUPED.fullmatch(typed)):
         raise AmountRefused(f"Enter the amount in figures, like {example}.")
     whole, _, fraction = typed.replace(",", "").partition(".")
-    if len(fraction.rstrip("0")) > currency.digits:
+    if len(fraction) > currency.digits:
+        thousand = " One thousand is written 1,000." if len(fraction) == 3 else ""
         raise AmountRefused(
-            f"{currency.code} has {currency.digits} digits after the point. Enter at most that many."
+            f"{currency.code} has {currency.digits} digits after the point. Enter at most that many.{thousand}"
             if currency.digits
-            else f"{currency.code} has no digits after the point. Enter a whole number, like {example}."
+            else f"{currency.code} has no digits after the point. Enter a whole number, like {example}.{thousand}"
         )
     scale: int = 10**currency.digits
-    minor = int(whole) * scale + int((fraction[: currency.digits]).ljust(currency.digits, "0") or 0)
+    minor = int(whole) * scale + int(fraction.ljust(currency.digits, "0") or 0)
     if minor < currency.least_minor:
         least = format_plain(currency.least_minor, currency.code)
         raise AmountRefused(f"Enter at least {currency.code} {least}, the smallest amount a card can pay.")

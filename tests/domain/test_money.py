@@ -26,7 +26,8 @@ currencies = st.sampled_from(sorted(CURRENCIES.values(), key=lambda currency: cu
         ("0.50", 50),
         ("00012", 12_00),
         ("1,000,00", None),
-        ("12.500", 12_50),
+        # Half the world writes a point between thousands: this may mean twelve thousand five hundred.
+        ("12.500", None),
     ],
 )
 def test_amounts_as_people_type_them(typed: str, minor: int | None) -> None:
@@ -63,6 +64,20 @@ def test_what_is_not_an_amount_is_refused_with_a_sentence(typed: str) -> None:
         parse_amount(typed, AUD)
 
     assert str(refused.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("typed", "currency"), [("1.000", AUD), ("AUD 12.500", AUD), ("1,240.000", AUD), ("1.000", JPY), ("12.340", JPY)]
+)
+def test_a_point_between_thousands_is_never_read_as_the_decimal_point(typed: str, currency: Currency) -> None:
+    with pytest.raises(AmountRefused, match=r"digits after the point\. .* One thousand is written 1,000\.$"):
+        parse_amount(typed, currency)
+
+
+@pytest.mark.parametrize(("typed", "currency"), [("12.3400", AUD), ("500.0", JPY), ("500.00", JPY)])
+def test_zeros_beyond_the_currencys_digits_are_refused_like_others(typed: str, currency: Currency) -> None:
+    with pytest.raises(AmountRefused, match="digits after the point"):
+        parse_amount(typed, currency)
 
 
 def test_yen_have_no_digits_after_the_point() -> None:
