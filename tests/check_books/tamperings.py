@@ -404,6 +404,52 @@ SETTLEMENTS = (
     ),
 )
 
+RATES = (
+    Tampering(
+        "rates.are_of_their_moment",
+        (
+            (
+                "UPDATE fx_snapshots SET as_of = created_at - interval '2 hours'"
+                " WHERE link_id = :link_open AND asset = 'HBAR' RETURNING id"
+            ),
+        ),
+    ),
+    Tampering(
+        "rates.are_of_their_moment",
+        (
+            (
+                "UPDATE fx_snapshots SET as_of = created_at + interval '20 minutes'"
+                " WHERE link_id = :link_open AND asset = 'HBAR' RETURNING id"
+            ),
+        ),
+    ),
+    Tampering(
+        "rates.cross_rates_say_from_what",
+        (
+            "ALTER TABLE fx_snapshots DROP CONSTRAINT ck_fx_snapshots_made_from",
+            "UPDATE fx_snapshots SET source = 'CROSS' WHERE link_id = :link_open AND asset = 'HBAR' RETURNING id",
+        ),
+        also=("guards.constraints_are_there",),
+    ),
+    Tampering(
+        "rates.are_filled_in",
+        (
+            (
+                "INSERT INTO fx_rate_history (fetched_at, asset, currency, rate, source, as_of)"
+                " SELECT now() - interval '2 hours', 'AUDD', 'AUD', 1, 'COINGECKO', now() - interval '2 hours'"
+            ),
+            (
+                "UPDATE fx_snapshots SET created_at = now() - interval '2 hours'"
+                " WHERE link_id = :link_open AND asset = 'AUDD' RETURNING id"
+            ),
+        ),
+    ),
+    Tampering(
+        "rates.accepted_stand_in_history",
+        ("UPDATE fx_rates SET rate = rate * 2 WHERE asset = 'HBAR' RETURNING asset || '/' || currency",),
+    ),
+)
+
 COMPLETENESS = (
     Tampering(
         "completeness.creation_rates",
@@ -724,6 +770,6 @@ MESSAGES = (
     ),
 )
 
-BOOKS = (*PAYMENTS, *SETTLEMENTS, *COMPLETENESS, *JOURNALS, *CLEARING)
+BOOKS = (*PAYMENTS, *SETTLEMENTS, *RATES, *COMPLETENESS, *JOURNALS, *CLEARING)
 
 TAMPERINGS = (*GUARDS, *RIGHTS, *PEOPLE, *LINKS, *BOOKS, *CHECKOUT, *MESSAGES)
