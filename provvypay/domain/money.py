@@ -16,6 +16,18 @@ class AmountRefused(ValueError):
     """The text is not an amount of this currency; the message is a sentence for people."""
 
 
+def check_figures(text: str, *, example: str = "1,240.00") -> None:
+    """Refuse what is an amount in no currency; what else is wrong only a currency can tell.
+
+    :raises AmountRefused: with a sentence that says what to enter
+    """
+    typed = text.strip()
+    if not typed:
+        raise AmountRefused("Enter an amount.")
+    if len(typed) > 20 or not (_PLAIN.fullmatch(typed) or _GROUPED.fullmatch(typed)):
+        raise AmountRefused(f"Enter the amount in figures, like {example}.")
+
+
 def parse_amount(text: str, currency: Currency) -> int:
     """Return the minor units of an amount as people type it: `1240`, `1,240.00`, `AUD 12.50`, `12.5`.
 
@@ -26,11 +38,8 @@ def parse_amount(text: str, currency: Currency) -> int:
     Source: docs/explanation/money-and-fx.md, "What people type"
     """
     typed = text.strip().removeprefix(currency.code).removesuffix(currency.code).strip()
-    if not typed:
-        raise AmountRefused("Enter an amount.")
     example = f"{1240:,}" + ("." + "0" * currency.digits if currency.digits else "")
-    if len(typed) > 20 or not (_PLAIN.fullmatch(typed) or _GROUPED.fullmatch(typed)):
-        raise AmountRefused(f"Enter the amount in figures, like {example}.")
+    check_figures(typed, example=example)
     whole, _, fraction = typed.replace(",", "").partition(".")
     if len(fraction) > currency.digits:
         thousand = " One thousand is written 1,000." if len(fraction) == 3 else ""

@@ -12,12 +12,15 @@ from zoneinfo import ZoneInfo
 from email_validator import EmailNotValidError, validate_email
 
 from provvypay.domain.currencies import CURRENCIES
-from provvypay.domain.money import AmountRefused, parse_amount
+from provvypay.domain.money import AmountRefused, check_figures, parse_amount
 from provvypay.errors import Invalid
 from provvypay.kit.clock import UTC
 
-# They turn the reading direction around, so that a text can say something else than what is stored.
-_REORDERING = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Zero width joiner and non-joiner: emoji, and words of Persian and of India's languages, are written with them.
+_JOINERS = "\u200c\u200d"
+_STRAY_JOINER = re.compile(rf"(?:^|[\s{_JOINERS}])[{_JOINERS}]|[{_JOINERS}](?:$|\s)")
+# Letters and a symbol of which nothing is drawn: Hangul's fillers and the empty pattern of Braille.
+_BLANK = set("\u115f\u1160\u3164\uffa0\u2800")
 _LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?")
 _WHOLE = re.compile(r"[0-9]{1,9}")
 
@@ -40,8 +43,22 @@ class FormState:
 
 
 def _showable(typed: str) -> str:
-    """Return what was typed without characters that no HTML may hold."""
-    return "".join(char for char in typed if unicodedata.category(char) not in {"Cc", "Cs"})
+    """Return what was typed without characters nobody sees, which nobody could take out by hand either."""
+    return "".join(char for char in typed if not _is_hidden(char))
+
+
+def _is_hidden(char: str) -> bool:
+    """Say whether a character has no look of its own: it may hide in a text, or turn its reading direction around."""
+    category = unicodedata.category(char)
+    if category == "Cn":
+        # Planes 1 to 3 get new letters and pictures every year, which this Python may not know yet.
+        return ord(char) & 0xFFFE == 0xFFFE or not 0x10000 <= ord(char) < 0x40000
+    return category in {"Cc", "Cs"} or (category == "Cf" and char not in _JOINERS)
+
+
+def _is_visible(char: str) -> bool:
+    """Say whether something is drawn for this character where it stands alone."""
+    return unicodedata.category(char)[0] not in "MZ" and char not in _BLANK and char not in _JOINERS
 
 
 class Fields:
@@ -88,7 +105,7 @@ class Fields:
             if missing is not None:
                 self.refuse(name, missing)
             return ""
-        if any(unicodedata.category(char) in {"Cc", "Cs"} or char in _REORDERING for char in value):
+        if any(map(_is_hidden, value)) or _STRAY_JOINER.search(value) or not any(map(_is_visible, value)):
             self.refuse(name, "Leave out line breaks and characters that cannot be seen.")
             return ""
         if len(value) > most:
@@ -127,13 +144,13 @@ class Fields:
         :returns: minor units and the code; (0, "") when either is wrong
         """
         code = self.choice(currency_name, CURRENCIES, "Choose one of the currencies in the list.")
-        if not code:
-            return 0, ""
         try:
-            return parse_amount(self.raw(name), CURRENCIES[code]), code
+            if code:
+                return parse_amount(self.raw(name), CURRENCIES[code]), code
+            check_figures(self.raw(name))
         except AmountRefused as error:
             self.refuse(name, str(error))
-            return 0, ""
+        return 0, ""
 
     def expiry(
         self, zone: str, now: dt.datetime, name: str = "expiry", moment: str = "expires_at"

@@ -25,6 +25,46 @@ def test_inj_09_characters_nobody_sees_are_refused(typed):
     assert fields.errors == {"name": "Leave out line breaks and characters that cannot be seen."}
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        # as a whole value
+        *("\u200b", "\u00ad", "\ufeff", "\ufffe", "\u200d", "\u200c", "\u2060", "\u3164", "\u2800", "\u034f", "\ufe0f"),
+        *(" \u200b ", "\u200d\u200d", "\u0301", "\u180e"),
+        # and hidden in one
+        *(
+            "Har\u200bbour",
+            "Har\u00adbour",
+            "\ufeffHarbour",
+            "Harbour\ufffe",
+            "Harbour\ufdd0",
+            "a\U000e0041",
+            "a\U0001ffff",
+        ),
+        *("Har\u200d bour", "\u200cHarbour", "Harbour\u200d", "a\u200d\u200db"),
+    ],
+    ids=ascii,
+)
+def test_inj_09_what_cannot_be_seen_is_no_name_and_no_part_of_one(typed):
+    fields = Fields({"name": typed})
+
+    assert fields.text("name", "Enter a name.", most=120) == ""
+    assert fields.errors == {"name": "Leave out line breaks and characters that cannot be seen."}
+
+
+def test_what_cannot_be_seen_does_not_come_back_for_people_to_find():
+    assert Fields({"name": "Har\u200bbour\ufffe \u202ePine"}).state("name").values == {"name": "Harbour Pine"}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["می\u200cخواهم", "क्\u200dष", "❤\ufe0f", "a new picture: \U0001fae8", "no end\u00a0here", "\ue000"],
+    ids=ascii,
+)
+def test_what_words_are_written_with_is_welcome(typed):
+    assert Fields({"name": typed}).text("name", most=120) == typed
+
+
 @pytest.mark.parametrize("typed", ["Ünïcödé", "日本", "שלום", "👩‍👩‍👧 bikes", "O’Brien & <Sons>"])
 def test_the_words_of_the_world_are_welcome(typed):
     assert Fields({"name": typed}).text("name", most=120) == typed
@@ -97,6 +137,19 @@ def test_inj_11_what_is_no_amount_is_refused_at_its_field(sent, field):
 
     assert fields.amount() == (0, "")
     assert list(fields.errors) == [field]
+
+
+def test_an_empty_form_names_amount_and_currency_at_once():
+    fields = Fields({})
+    fields.amount()
+    assert fields.errors == {
+        "currency": "Choose one of the currencies in the list.",
+        "amount": "Enter an amount.",
+    }
+
+    fields = Fields({"amount": "1e3", "currency": "XXX"})
+    fields.amount()
+    assert fields.errors["amount"] == "Enter the amount in figures, like 1,240.00."
 
 
 @pytest.mark.parametrize(
