@@ -246,7 +246,9 @@ def test_money_lines_of_the_timeline_are_named():
 
 
 def test_notifications_are_named():
-    assert named_in("Notifications") == in_sql("notifications", python_files("provvypay/services/settlement.py")[0])
+    told = [python_files(f"provvypay/services/{name}.py")[0] for name in ("settlement", "card_guard")]
+
+    assert named_in("Notifications") == {kind for source in told for kind in in_sql("notifications", source)}
 
 
 def test_outbox_topics_are_named_and_delivered():
@@ -294,7 +296,7 @@ def test_no_dotted_name_is_forgotten():
         spoken = {
             id(part)
             for name, call in calls(source.tree)
-            if re.match(r"log\.|failpoint$|register$|url_for$|render$", name)
+            if re.match(r"log\.|failpoint$|register$|url_for$|render$|Limit$", name)
             for argument in call.args
             for _, part in strings(argument)
         }

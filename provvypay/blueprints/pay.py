@@ -21,7 +21,7 @@ from provvypay.kit.db import transaction
 from provvypay.kit.settings import settings
 from provvypay.services import pay_view
 from provvypay.services.link_views import pay_url
-from provvypay.services.pay_view import Came, PayPage
+from provvypay.services.pay_page import Came, PayPage
 from provvypay.web import limits, poll_door, qr
 from provvypay.web.formatting import use_time_zone
 from provvypay.web.htmx import redirect, render, wants_fragment
@@ -98,6 +98,20 @@ def card_return(short_code: str) -> Response:
     return redirect(url_for("pay.show", short_code=code, returned=1))
 
 
+@bp.get("/<short_code>/receipt")
+def receipt(short_code: str) -> Response:
+    """Show the receipt alone, to keep or to print; before there is one, lead to the page."""
+    limits.may_look()
+    code = normalize(short_code)
+    page = _read(code, None) if code else None
+    if page is None:
+        return _unknown()
+    if page.receipt is None or code != short_code:
+        return redirect(url_for("pay.show" if page.receipt is None else "pay.receipt", short_code=code))
+    use_time_zone(page.link.time_zone)
+    return render("pay/receipt.html", payee=page.payee, link=page.link, receipt=page.receipt)
+
+
 @bp.get("/<short_code>/qr.svg")
 def qr_svg(short_code: str) -> Response:
     """Return this page's address as a QR code.
@@ -145,6 +159,8 @@ def _page(page: PayPage, came: Came | None, *, token: str, http_status: int = 20
         card=page.card,
         receipt=page.receipt,
         notice=page.notice,
+        delayed=page.delayed,
+        held=page.held,
         poll_seconds=seconds,
         seen=poll_door.seen(token, seconds) if token else "",
         since=since,

@@ -80,6 +80,5 @@ _TOPICS: dict[str, Callable[[ClaimedMessage], None]] = {
     "link.closed": _close_link,
     "link.changed": _renew_card_page,
     "card.paused": _close_link,
-    "card.paused": _close_link,
     "payment.exception": _touch_link,
 }

@@ -7,10 +7,7 @@ No more leaves here than the page needs: no ids, nothing about the customer.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
@@ -19,145 +16,7 @@ from provvypay.kit.db import Statement
 from provvypay.services import declines
 from provvypay.services.link_views import method
 from provvypay.services.numbers import receipt_number
-
-
-class Face(StrEnum):
-    """What the page says at its first glance."""
-
-    CHOOSE = "CHOOSE"
-    PROCESSING = "PROCESSING"
-    PAID = "PAID"
-    EXPIRED = "EXPIRED"
-    CANCELED = "CANCELED"
-    UNAVAILABLE = "UNAVAILABLE"
-
-    @property
-    def is_final(self) -> bool:
-        """Say whether the page need not ask again: nothing happens to it by itself."""
-        return self in {Face.PAID, Face.EXPIRED, Face.CANCELED}
-
-
-class Came(StrEnum):
-    """How a customer got to the page, where that is worth a word. A visit proves nothing, so none of it means PAID."""
-
-    RETURNED = "returned"
-    """from the hosted page, after paying there"""
-    CANCELED = "canceled"
-    """from the hosted page, without paying"""
-    AWAY = "away"
-    """the hosted page could not be opened: the card partner does not answer"""
-    ENDED = "ended"
-    """the hosted page could not be opened: the last one is just ending"""
-    BUSY = "busy"
-    """the hosted page was not opened: too many tries in a row"""
-    PAUSED = "paused"
-    """the hosted page was not opened: too many cards were declined from this network"""
-    REFUSED = "refused"
-    """the hosted page could not be opened: the card partner does not take it"""
-
-
-@dataclass(frozen=True, slots=True)
-class Payee:
-    """Who is paid."""
-
-    name: str
-    monogram: str
-    legal_name: str
-    legal_id: str
-    support_email: str
-
-
-@dataclass(frozen=True, slots=True)
-class PayLink:
-    """What is asked for."""
-
-    short_code: str
-    amount_minor: int
-    currency: str
-    description: str
-    reference: str
-    expires_at: dt.datetime | None
-    time_zone: str
-    """the payee's; the page's times are in it"""
-    return_url: str
-    """where the receipt leads back to; https, or empty"""
-
-    @property
-    def return_host(self) -> str:
-        """Return whose page that is, as its address spells it."""
-        return urlsplit(self.return_url).hostname or ""
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """Whether it can be paid by card, and if not, why."""
-
-    available: bool
-    reason: str | None
-    paused_until: dt.datetime | None = None
-    """when too many cards were declined on this link: until then it takes none"""
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Proof for the customer."""
-
-    number: str
-    paid_at: dt.datetime
-    method: str
-    reference: str
-    """the provider's, by which the payee finds the payment"""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something to know before choosing."""
-
-    tone: str
-    title: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class PayPage:
-    """Everything the page shows."""
-
-    face: Face
-    payee: Payee
-    link: PayLink
-    card: Card
-    receipt: Receipt | None
-    notice: Notice | None
-
-
-_CAME: dict[Came, Notice] = {
-    Came.CANCELED: Notice("accent", "You came back without paying", "Nothing was charged. You can still pay below."),
-    Came.AWAY: Notice(
-        "warn",
-        "The card page did not open",
-        "Our card partner does not answer at the moment. Nothing was charged; try again in a minute.",
-    ),
-    Came.ENDED: Notice(
-        "warn",
-        "The card page did not open",
-        "The last one has just ended. Nothing was charged; wait a few seconds, then try again.",
-    ),
-    Came.BUSY: Notice(
-        "warn",
-        "Wait a minute",
-        "The card page was opened many times in a row. Nothing was charged; try again in a minute.",
-    ),
-    Came.PAUSED: Notice(
-        "warn",
-        "Card payments pause for your network",
-        "Many cards were declined from it. Nothing was charged; try again later, or from another connection.",
-    ),
-    Came.REFUSED: Notice(
-        "warn",
-        "The card page did not open",
-        "Our card partner did not accept this. Nothing was charged. We have been told and will look at it.",
-    ),
-}
+from provvypay.services.pay_page import NOTICES, Came, Card, Face, Notice, Payee, PayLink, PayPage, Receipt
 
 _PAUSED = "Many cards were declined here in a short time, so cards pause for a while. Nothing was charged."
 
@@ -174,7 +33,10 @@ _READ = Statement("""
         c.state AS session_state, c.payment_status, c.decline_code,
         s.id AS settlement_id, s.settled_at, p.provider, p.asset, p.provider_reference,
         (SELECT max(CAST(e.data ->> 'until' AS timestamptz)) FROM payment_events e
-         WHERE e.link_id = l.id AND e.kind = 'card.paused' AND e.organization_id = :org) AS cards_paused_until
+         WHERE e.link_id = l.id AND e.kind = 'card.paused' AND e.organization_id = :org) AS cards_paused_until,
+        EXISTS (SELECT FROM payment_events e JOIN payment_exceptions x ON x.payment_id = e.payment_id
+            WHERE e.link_id = l.id AND e.kind = 'payment.held' AND e.organization_id = :org
+              AND x.organization_id = :org AND x.state = 'OPEN') AS held
     FROM payment_links l
     JOIN organizations o ON o.id = l.organization_id
     JOIN merchant_settings m ON m.organization_id = l.organization_id
@@ -230,6 +92,8 @@ def read(
         card=card,
         receipt=_receipt(row) if face is Face.PAID else None,
         notice=_notice(row, came) if face is Face.CHOOSE else None,
+        delayed=face is Face.PROCESSING and _on_its_way(row),
+        held=row.held,
     )
 
 
@@ -261,13 +125,17 @@ def monogram(name: str) -> str:
 def _face(row: Any, card: Card, *, now: dt.datetime, returned: bool) -> Face:
     if row.status != LinkStatus.OPEN:
         return Face(row.status)
-    on_its_way = row.session_state == SessionState.COMPLETE and row.payment_status == "unpaid"
-    if on_its_way or (returned and row.session_state == SessionState.OPEN):
+    if _on_its_way(row) or (returned and row.session_state == SessionState.OPEN):
         return Face.PROCESSING
     if row.expires_at is not None and now >= row.expires_at:
         # The sweep has not been here yet; no payment is started after the end all the same.
         return Face.EXPIRED
     return Face.CHOOSE if card.available else Face.UNAVAILABLE
+
+
+def _on_its_way(row: Any) -> bool:
+    """Say whether the customer is done and the bank is not: a delayed way to pay."""
+    return bool(row.session_state == SessionState.COMPLETE and row.payment_status == "unpaid")
 
 
 def _card(row: Any, *, cards_on: bool, now: dt.datetime) -> Card:
@@ -298,12 +166,12 @@ def _notice(row: Any, came: Came | None) -> Notice | None:
             "Your payment did not arrive",
             "Your bank did not send it in the end. Nothing was charged; you can pay again below.",
         )
-    if row.session_state == SessionState.COMPLETE:
+    if row.held or row.session_state == SessionState.COMPLETE:
         # Paid, and yet the link is open: what arrived was not what was asked for, and is held as an exception.
         return Notice(
             "warn",
             "A payment has arrived already",
-            f"It is safe, but it is not the amount asked for. {row.name} sees it; ask them before you pay again.",
+            f"Your money is safe, but it is not the amount asked for. {row.name} sees it; ask before you pay again.",
         )
     if row.session_state == SessionState.OPEN and row.decline_code:
         why = declines.reason(row.decline_code)
@@ -312,4 +180,4 @@ def _notice(row: Any, came: Came | None) -> Notice | None:
             "Your card was declined",
             f"By your bank{f': {why}' if why else ''}. Nothing was charged; you can try again or use another card.",
         )
-    return _CAME.get(came) if came else None
+    return NOTICES.get(came) if came else None

@@ -16,7 +16,7 @@ from provvypay.kit.db import transaction
 from provvypay.models.payment import CheckoutSession
 from provvypay.models.payment_link import PaymentLink
 from provvypay.services import card_guard as guard
-from provvypay.services import link_story, notifications, pay_view, timeline
+from provvypay.services import link_story, notifications, pay_page, pay_view, timeline
 from tests.flows.conftest import Books
 from tests.support.factories import Make
 from tests.support.sandbox import SandboxControl
@@ -33,7 +33,7 @@ def decline(link: PaymentLink, sandbox: SandboxControl, times: int) -> str:
     return url
 
 
-def seen(link: PaymentLink) -> pay_view.PayPage:
+def seen(link: PaymentLink) -> pay_page.PayPage:
     with transaction() as session:
         page = pay_view.read(session, link.short_code, now=now(), cards_on=True)
     assert page is not None
@@ -49,7 +49,7 @@ def test_fewer_declined_cards_pause_nothing(link: PaymentLink, sandbox: SandboxC
     url = decline(link, sandbox, guard.MOST_DECLINES - 1)
 
     assert "card.paused" not in books.events
-    assert seen(link).face is pay_view.Face.CHOOSE
+    assert seen(link).face is pay_page.Face.CHOOSE
     assert stripe_payment.start_checkout(link.short_code) == url
 
 
@@ -57,12 +57,13 @@ def test_many_declined_cards_pause_the_links_cards_and_end_its_session(
     link: PaymentLink, sandbox: SandboxControl, books: Books
 ) -> None:
     url = decline(link, sandbox, guard.MOST_DECLINES)
-    deliver.relay_outbox()
+    while deliver.relay_outbox():
+        pass
 
     assert books.events.count("card.declined") == guard.MOST_DECLINES
     assert books.events.count("card.paused") == 1
     page = seen(link)
-    assert page.face is pay_view.Face.UNAVAILABLE
+    assert page.face is pay_page.Face.UNAVAILABLE
     assert page.card.paused_until is not None
     with pytest.raises(CardsPaused) as refused:
         stripe_payment.start_checkout(link.short_code)
@@ -91,10 +92,11 @@ def test_after_the_pause_cards_are_taken_and_old_declines_do_not_count_again(
     link: PaymentLink, sandbox: SandboxControl, books: Books
 ) -> None:
     decline(link, sandbox, guard.MOST_DECLINES)
-    deliver.relay_outbox()
+    while deliver.relay_outbox():
+        pass
 
     with time_machine.travel(now() + guard.PAUSE + dt.timedelta(seconds=1)):
-        assert seen(link).face is pay_view.Face.CHOOSE
+        assert seen(link).face is pay_page.Face.CHOOSE
         with transaction(link.organization_id) as session:
             row = session.query(CheckoutSession).where(CheckoutSession.link_id == link.id).one()
             timeline.add(

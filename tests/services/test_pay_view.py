@@ -14,8 +14,8 @@ from provvypay.domain.statuses import ExceptionKind, LinkStatus, SessionState
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
 from provvypay.models.payment_link import PaymentLink
-from provvypay.services import checkout, pay_view
-from provvypay.services.pay_view import Came, Face, PayPage
+from provvypay.services import checkout, pay_page, pay_view
+from provvypay.services.pay_page import Came, Face, PayPage
 from tests.support.database import Observer
 from tests.support.factories import Make
 from tests.support.statements import many_links, plan_nodes, sent_by
@@ -111,7 +111,7 @@ def test_cards_that_are_off_say_why(make: Make, observer: Observer) -> None:
     merchant = seen(link)
 
     assert platform.face is merchant.face is Face.UNAVAILABLE
-    assert platform.card == pay_view.Card(available=False, reason="Card payments are switched off at the moment.")
+    assert platform.card == pay_page.Card(available=False, reason="Card payments are switched off at the moment.")
     assert merchant.card.reason == "Vale Bicycles does not take cards at the moment."
 
 
@@ -136,7 +136,7 @@ def test_a_second_payment_does_not_change_the_receipt(make: Make) -> None:
     before = seen(link)
     make.settled(link)
 
-    assert seen(link) == before
+    assert seen(link) == replace(before, held=True)
 
 
 # ---------------------------------------------------------------- with a card session
@@ -211,7 +211,7 @@ def test_money_of_another_amount_warns_before_a_second_payment(make: Make) -> No
 
     assert page.face is Face.CHOOSE
     assert page.notice.title == "A payment has arrived already"
-    assert page.notice.text.startswith("It is safe")
+    assert page.notice.text.startswith("Your money is safe")
 
 
 def test_a_payment_on_its_way_that_does_not_arrive_leaves_the_choice(make: Make) -> None:

@@ -109,6 +109,7 @@ ACCESS: dict[str, Access] = {
     "GET /p/<short_code>": public(200, short_code="short code"),
     "POST /p/<short_code>/card": public(303, short_code="short code"),
     "GET /p/<short_code>/card/return": public(303, short_code="short code"),
+    "GET /p/<short_code>/receipt": public(303, short_code="short code"),
     "GET /p/<short_code>/qr.svg": public(200, short_code="short code"),
     "POST /webhooks/stripe": public(400),
     "GET /health": public(200),
