@@ -44,7 +44,7 @@ class CanceledTogether:
 def create_link(
     organization_id: uuid.UUID, details: LinkDetails, *, actor: Actor, open_now: bool, link_id: uuid.UUID | None = None
 ) -> PaymentLink:
-    """Make a link with its CREATION snapshots; whatever state the rate source is in.
+    """Make a link; whatever state the rate source is in.
 
     :param link_id: chosen by the caller so that a form sent twice makes one link: the second gets the first's
     :raises Invalid: for an expiry that cannot be
@@ -57,11 +57,14 @@ def create_link(
 
 
 def activate(organization_id: uuid.UUID, link_id: uuid.UUID, *, actor: Actor) -> PaymentLink:
-    """Open a draft.
+    """Open a draft, with its CREATION snapshots.
 
     :raises IllegalStep: when it is no draft
     """
-    return _change(organization_id, lambda session: payment_links.activate(session, link_id, actor=actor, now=now()))
+    rates = current_rates()
+    return _change(
+        organization_id, lambda session: payment_links.activate(session, link_id, rates, actor=actor, now=now())
+    )
 
 
 def cancel(organization_id: uuid.UUID, link_id: uuid.UUID, *, actor: Actor, version: int | None = None) -> PaymentLink:

@@ -59,7 +59,7 @@ def create(
     open_now: bool = True,
     link_id: uuid.UUID | None = None,
 ) -> PaymentLink:
-    """Make a link, as OPEN or DRAFT, with its CREATION snapshots.
+    """Make a link, as OPEN with its CREATION snapshots, or as DRAFT, which gets them when it is opened.
 
     :param link_id: chosen by the caller, so that the same form sent twice makes one link; the second call returns it
     :param rates: read before the transaction; may be empty, creation never fails for want of rates
@@ -87,7 +87,9 @@ def create(
         link_contacts.keep(session, organization_id, link_id, details.contact, now=now)
     target, event = (LinkStatus.OPEN, steps.OPENED) if open_now else (LinkStatus.DRAFT, steps.DRAFTED)
     advance(session, organization_id, link_id, LinkStatus.NEW, target, event=event, actor=actor, at=now)
-    snapshots.record_creation(session, organization_id, link_id, details.currency, rates, now=now)
+    if open_now:
+        # A draft's currency may still change; what its rates were when it lay in the drawer is nobody's evidence.
+        snapshots.record_creation(session, organization_id, link_id, details.currency, rates, now=now)
     audit.record(
         session,
         "link.created",
@@ -188,9 +190,12 @@ def advance(
     )
 
 
-def activate(session: Session, link_id: uuid.UUID, *, actor: audit.Actor, now: dt.datetime) -> PaymentLink:
-    """Open a draft: from now on customers can pay it, and its amount is frozen.
+def activate(
+    session: Session, link_id: uuid.UUID, rates: RateTable, *, actor: audit.Actor, now: dt.datetime
+) -> PaymentLink:
+    """Open a draft: from now on customers can pay it, its amount is frozen, and the rates of the moment are kept.
 
+    :param rates: as in create()
     :raises IllegalStep: when it is no draft any more
     :raises Invalid: when its expiry has passed while it lay in the drawer
     """
@@ -207,6 +212,7 @@ def activate(session: Session, link_id: uuid.UUID, *, actor: audit.Actor, now: d
         actor=actor,
         at=now,
     )
+    snapshots.record_creation(session, link.organization_id, link.id, link.currency, rates, now=now)
     _record(session, "link.activated", link, actor)
     return get(session, link_id)
 

@@ -420,3 +420,14 @@ def test_rates_are_kept_from_when_it_was_made_and_when_it_was_paid(make: Make) -
 )
 def test_a_rate_has_all_its_digits_and_no_empty_ones(rate: str, text: str) -> None:
     assert fx_reads.exact(Decimal(rate)) == text
+
+
+def test_a_draft_keeps_no_rates_and_gets_those_of_its_currency_when_it_is_opened(make):
+    link = make.link(status=LinkStatus.DRAFT, currency="AUD")
+    with transaction(link.organization_id) as session:
+        assert {row.creation_state for row in fx_reads.of_link(session, link.organization_id, link.id)} == {None}
+
+    create_link.activate(link.organization_id, link.id, actor=make.merchant.actor)
+
+    with transaction(link.organization_id) as session:
+        assert None not in {row.creation_state for row in fx_reads.of_link(session, link.organization_id, link.id)}

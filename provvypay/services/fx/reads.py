@@ -22,7 +22,8 @@ class RateRow:
 
     asset: str
     creation_rate: str | None
-    creation_state: str
+    creation_state: str | None
+    """None for a draft: its rates are kept when it is opened"""
     creation_source: str | None
     creation_at: dt.datetime | None
     settlement_rate: str | None
@@ -59,7 +60,7 @@ def of_link(session: Session, organization_id: uuid.UUID, link_id: uuid.UUID) ->
             RateRow(
                 asset=asset,
                 creation_rate=_rate(made),
-                creation_state=made.state if made else "UNAVAILABLE",
+                creation_state=made.state if made else None,
                 creation_source=_source(made),
                 creation_at=made.as_of if made else None,
                 settlement_rate=_rate(paid),
