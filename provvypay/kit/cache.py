@@ -49,7 +49,7 @@ def connection() -> redis.Redis:
 
 def get_json(key: str) -> Any | None:
     """Return the value under a key with numbers as Decimal, or None when missing or Redis does not answer."""
-    raw = _ask(lambda redis: redis.get(key))
+    raw = ask(lambda redis: redis.get(key))
     return None if raw is None else json.loads(raw, parse_float=Decimal)
 
 
@@ -60,16 +60,16 @@ def set_json(key: str, value: object, *, seconds: int) -> bool:
 
 def get_text(key: str) -> str | None:
     """Return the text under a key, or None when missing or Redis does not answer."""
-    raw = _ask(lambda redis: redis.get(key))
+    raw = ask(lambda redis: redis.get(key))
     return raw.decode() if isinstance(raw, bytes) else raw
 
 
 def set_text(key: str, value: str, *, seconds: int) -> bool:
     """Keep a text for some seconds; say whether Redis took it."""
-    return _ask(lambda redis: redis.set(key, value, ex=seconds)) is not None
+    return ask(lambda redis: redis.set(key, value, ex=seconds)) is not None
 
 
-def _ask(question: Callable[[redis.Redis], Any]) -> Any | None:
+def ask(question: Callable[[redis.Redis], Any]) -> Any | None:
     """Return Redis's answer; None when it has none, does not answer, or did not a moment ago."""
     if not redis_breaker.allows():
         return None

@@ -44,25 +44,24 @@ def hand_over() -> bool:
         _waiting.clear()
     if not sent:
         return True
-    try:
-        with cache.connection().pipeline(transaction=False) as pipeline:
-            for field, amount in sent.items():
-                pipeline.hincrby(_KEY, field, amount)
-            pipeline.execute()
-    except redis.RedisError:
-        with _lock:
-            for field, amount in sent.items():
-                _waiting[field] = _waiting.get(field, 0) + amount
-        return False
-    return True
+    if cache.ask(lambda redis: _add(redis, sent)) is not None:
+        return True
+    with _lock:
+        for field, amount in sent.items():
+            _waiting[field] = _waiting.get(field, 0) + amount
+    return False
+
+
+def _add(connection: redis.Redis, sent: dict[str, int]) -> list[object]:
+    with connection.pipeline(transaction=False) as pipeline:
+        for field, amount in sent.items():
+            pipeline.hincrby(_KEY, field, amount)
+        return pipeline.execute()
 
 
 def totals() -> dict[tuple[str, str], int]:
     """Return what all processes have handed over, by name and label; empty when Redis does not answer."""
     hand_over()
-    try:
-        found = cache.connection().hgetall(_KEY)
-    except redis.RedisError:
-        return {}
+    found = cache.ask(lambda redis: redis.hgetall(_KEY)) or {}
     fields = ((key.decode() if isinstance(key, bytes) else key, int(value)) for key, value in found.items())
     return {(field.partition(" ")[0], field.partition(" ")[2]): value for field, value in fields}

@@ -13,6 +13,9 @@ from provvypay.kit import cache, counters
 def clean(app):
     counters.hand_over()
     cache.connection().delete("counters")
+    yield
+    counters.hand_over()
+    cache.connection().delete("counters")
 
 
 def test_what_is_counted_is_added_up():
