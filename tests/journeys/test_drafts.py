@@ -1,5 +1,7 @@
 """A draft from the first words to the end, with a colleague in another tab and a customer at the door."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -86,3 +88,36 @@ def test_a_draft_opened_elsewhere_can_no_longer_be_edited_and_says_so(make, memb
     expect(editing.get_by_label("What is it for?")).to_have_value("Something else")
     expect(editing.get_by_role("button", name="Save the draft")).to_be_enabled()
     assert make.reload(draft).description == "A red bicycle"
+
+
+def test_the_preview_shows_what_will_be_read_not_what_is_typed(member):
+    page = member().go("/links/new")
+    amount, reference = page.locator("#preview_amount"), page.locator("#preview_reference")
+    expect(amount).to_have_text("0.00")
+    expect(reference).to_be_hidden()
+
+    for typed, read in [
+        ("1240", "1,240.00"), ("AUD 12.5", "12.50"), ("1.000", "–"), ("1,24", "–"), ("nine", "–"), ("", "0.00"),
+    ]:  # fmt: skip
+        page.get_by_label("Amount", exact=True).fill(typed)
+        expect(amount).to_have_text(read)
+
+    page.get_by_label("Amount", exact=True).fill("1240.50")
+    page.get_by_label("Currency").select_option("JPY")
+    expect(amount).to_have_text("–")
+    page.get_by_label("Amount", exact=True).fill("0001240")
+    expect(amount).to_have_text("1,240")
+    page.get_by_label("Your reference").fill("Order 7")
+    expect(reference).to_have_text("Order 7")
+    page.get_by_label("Your reference").fill(" ")
+    expect(reference).to_be_hidden()
+
+    until = page.locator("#preview_expiry")
+    for life in ("1 hour", "24 hours", "7 days", "30 days"):
+        page.get_by_text(life, exact=True).click()
+        expect(until).to_have_text(re.compile(r"^\d+ \w+ 20\d\d(,| at) \d\d:\d\d$"))
+    page.get_by_text("No end", exact=True).click()
+    expect(until).to_have_text("No end")
+    page.get_by_text("On a day", exact=True).click()
+    page.get_by_label("Last day and hour").fill("2027-12-24T18:00")
+    expect(until).to_have_text("24 Dec 2027, 18:00")

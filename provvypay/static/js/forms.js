@@ -51,14 +51,46 @@ function reveal(button) {
   button.setAttribute("aria-pressed", String(shown));
 }
 
-/** Write what is typed into the preview beside the form: <input data-mirror="id">, empty text from data-empty. */
+/** Return an amount as the server will read it (domain/money.parse_amount), or an empty text for what it refuses. */
+function readAmount(typed, code) {
+  const text = typed.replace(new RegExp(`^${code}|${code}$`), "").trim();
+  const found = /^([0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.([0-9]+))?$/.exec(text);
+  const digits = new Intl.NumberFormat("en", { style: "currency", currency: code }).resolvedOptions().maximumFractionDigits;
+  const fraction = found?.[2] ?? "";
+  if (!found || fraction.length > digits || text.length > 20) return "";
+  const whole = found[1].replaceAll(",", "").replace(/^0+(?=[0-9])/, "").replace(/\B(?=(?:[0-9]{3})+$)/g, ",");
+  return digits ? `${whole}.${fraction.padEnd(digits, "0")}` : whole;
+}
+
+/** Return the end of a life in seconds, from now, as the customer will read it, in the zone of the organization. */
+function endOf(seconds, zone) {
+  const shown = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  return new Intl.DateTimeFormat("en-GB", { ...shown, timeZone: zone }).format(Date.now() + seconds * 1000);
+}
+
+function mirrored(field) {
+  const typed = field.value.trim();
+  if ("amountIn" in field.dataset) return typed && (readAmount(typed, document.getElementById(field.dataset.amountIn).value) || "–");
+  if (field.dataset.life) return endOf(Number(field.dataset.life), field.dataset.zone);
+  if (field.type === "datetime-local") {
+    // Read as if it were UTC and written in UTC: the day and hour stay those that were chosen.
+    const chosen = Date.parse(`${typed}Z`);
+    return Number.isNaN(chosen) ? "" : endOf((chosen - Date.now()) / 1000, "UTC");
+  }
+  return field.dataset.word ?? typed;
+}
+
+/** Write what is typed into the preview beside the form: <input data-mirror="id">, empty text from data-empty; a row
+    with data-optional hides while there is nothing to show. */
 function mirror(field) {
   const target = document.getElementById(field.dataset.mirror);
   // A radio that is not chosen and a field that is not shown have nothing to say.
   if (!target || (field.type === "radio" ? !field.checked : field.offsetParent === null)) return;
-  const text = field.dataset.word ?? field.value.trim().replace("T", field.type === "datetime-local" ? ", " : "T");
+  const text = mirrored(field);
   target.textContent = text || target.dataset.empty || "";
   target.classList.toggle("faint", !text);
+  const row = target.closest("[data-optional]");
+  if (row) row.hidden = !text;
 }
 
 function mirrorAll(root) {
@@ -99,6 +131,7 @@ export function watchForms() {
     if (button) reveal(button);
   });
   document.addEventListener("input", (event) => {
-    if (event.target.matches("[data-mirror]")) mirror(event.target);
+    // All of the form: an amount is read anew when its currency changes.
+    if (event.target.matches("[data-mirror]")) mirrorAll(event.target.form);
   });
 }
