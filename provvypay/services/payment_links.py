@@ -202,17 +202,9 @@ def activate(
     link = lock(session, link_id)
     if link.status == LinkStatus.DRAFT:
         check_expiry(link.expires_at, now)
-    advance(
-        session,
-        link.organization_id,
-        link.id,
-        LinkStatus(link.status),
-        LinkStatus.OPEN,
-        event=steps.OPENED,
-        actor=actor,
-        at=now,
-    )
-    snapshots.record_creation(session, link.organization_id, link.id, link.currency, rates, now=now)
+    source, organization_id = LinkStatus(link.status), link.organization_id
+    advance(session, organization_id, link_id, source, LinkStatus.OPEN, event=steps.OPENED, actor=actor, at=now)
+    snapshots.record_creation(session, organization_id, link_id, link.currency, rates, now=now)
     _record(session, "link.activated", link, actor)
     return get(session, link_id)
 
