@@ -285,7 +285,6 @@ def _free_code(session: Session) -> str:
 
 
 def _record(session: Session, action: str, link: PaymentLink, actor: audit.Actor) -> None:
-    """Write down who did what with a link."""
     audit.record(
         session,
         action,
