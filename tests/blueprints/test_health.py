@@ -1,5 +1,7 @@
 """Health: down when this process must not serve, degraded when only something that hurries is away."""
 
+import re
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -75,8 +77,9 @@ def test_another_schema_than_the_codes_takes_us_out_of_service(client, observer)
 
 def test_work_that_nobody_does_takes_us_out_of_service(client, make, observer):
     observer.sql(
-        "INSERT INTO inbox (id, provider, event_id, event_type, livemode, payload, received_at) VALUES"
-        " (gen_random_uuid(), 'STRIPE', 'evt_nobody', 'x', false, '{}', clock_timestamp() - interval '6 minutes')"
+        "INSERT INTO inbox (id, provider, event_id, event_type, livemode, payload, received_at, next_attempt_at) VALUES"
+        " (gen_random_uuid(), 'STRIPE', 'evt_nobody', 'x', false, '{}', clock_timestamp() - interval '6 minutes',"
+        " clock_timestamp() - interval '6 minutes')"
     )
     try:
         status, _, wrong = state(client)
@@ -85,6 +88,35 @@ def test_work_that_nobody_does_takes_us_out_of_service(client, make, observer):
 
     assert status == 503
     assert "inbox" in wrong
+
+
+def test_an_event_that_waits_for_its_next_try_takes_nobody_out_of_service(client, observer):
+    observer.sql(
+        "INSERT INTO inbox"
+        " (id, provider, event_id, event_type, livemode, payload, received_at, next_attempt_at, attempts)"
+        " VALUES (gen_random_uuid(), 'STRIPE', 'evt_waits', 'x', false, '{}', clock_timestamp() - interval '1 hour',"
+        " clock_timestamp() + interval '10 minutes', 7)"
+    )
+    try:
+        status, _, wrong = state(client)
+    finally:
+        observer.sql("DELETE FROM inbox WHERE event_id = 'evt_waits'")
+
+    assert status == 200
+    assert "inbox" not in wrong
+
+
+def test_what_counts_the_queues_keeps_its_owner_and_whom_it_serves(observer):
+    (row,) = observer.sql(
+        "SELECT proowner::regrole::text AS owner, prosecdef, proconfig,"
+        " has_function_privilege('provvypay_web', oid, 'EXECUTE') AS web,"
+        " has_function_privilege('provvypay_worker', oid, 'EXECUTE') AS worker, proacl::text AS grants"
+        " FROM pg_proc WHERE proname = 'queue_depths'"
+    )
+
+    assert (row.owner, row.prosecdef, row.web, row.worker) == ("provvypay_lookup", True, True, True)
+    assert row.proconfig == ["search_path=public, pg_temp"]
+    assert not re.search(r"[{,]=", row.grants)  # that would be everybody
 
 
 def test_a_database_that_is_away_is_said_without_a_word_about_it(client, monkeypatch):
