@@ -83,7 +83,7 @@ def rates() -> Response:
     table, now = current_rates(), clock.now()
     return render(
         "settings/rates.html",
-        rows=rate_rows(table, list(ASSETS), current_org.currency, now=now) if len(table) else [],
+        tokens=rate_rows(table, list(ASSETS), current_org.currency, now=now) if len(table) else [],
         assets=list(ASSETS),
         currencies=currency_rows(table, now=now),
         disagreement=disagreement(table, now),

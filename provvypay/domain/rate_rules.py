@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from provvypay.domain.assets import ASSETS
 from provvypay.domain.rates import COINGECKO, CROSS, MIRROR_NODE, SOURCE_NAMES, Rate, RateTable
@@ -27,6 +27,8 @@ TOO_FAR_APART = Decimal("0.30")
 
 DIGITS = Decimal(1).scaleb(-18)
 """what PostgreSQL keeps"""
+CROSS_DIGITS = Context(prec=12, rounding=ROUND_HALF_EVEN)
+"""What is made from two figures is no more exact than they are; further digits would only look so."""
 LEAST, MOST = Decimal("1e-12"), Decimal("1e9")
 """Nothing we quote is near either; beyond them a figure is noise. With 18 places it also has to fit into 28 digits."""
 
@@ -110,12 +112,12 @@ def crossed(leg: Rate, cross: Cross) -> Rate | None:
 
     :param leg: in USD
     """
-    value = sensible(leg.value * cross.in_currency / cross.in_usd)
+    value = sensible(CROSS_DIGITS.plus(leg.value * cross.in_currency / cross.in_usd))
     if value is None:
         return None
     made_from = (
-        f"{leg.asset}/USD ({SOURCE_NAMES[leg.source]}, {leg.as_of:%d %b %Y %H:%M} UTC)"
-        f" × {cross.currency}/USD ({SOURCE_NAMES[COINGECKO]} by {cross.asset}, {cross.as_of:%d %b %Y %H:%M} UTC)"
+        f"{leg.asset}/USD ({SOURCE_NAMES[leg.source]}, {leg.as_of:%d %b %H:%M}) ×"
+        f" {cross.currency}/USD ({SOURCE_NAMES[COINGECKO]} by {cross.asset}, {cross.as_of:%d %b %H:%M} UTC)"
     )
     as_of = min(leg.as_of, cross.as_of)
     return Rate(leg.asset, cross.currency, value, CROSS, as_of, leg.fetched_at, made_from)

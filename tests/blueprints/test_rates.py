@@ -20,6 +20,16 @@ def table(page, number: int) -> list[list[str]]:
     return [[html.text_of(cell) for cell in row] for row in rows][1:]
 
 
+def tokens(page) -> dict[str, list[str]]:
+    """Return what is said of each token: its rate, its detail, its state."""
+    found = {}
+    for entry in page.all("li"):
+        if entry.get("data-tone"):
+            what, detail, state = (html.text_of(part) for part in entry.findall("span"))
+            found[what.split()[0]] = [what.partition(" ")[2], detail, state]
+    return found
+
+
 @pytest.fixture
 def admin(signed_in, make, observer):
     """A member who also runs the platform."""
@@ -34,17 +44,18 @@ def admin(signed_in, make, observer):
 def test_every_token_stands_there_with_rate_source_and_age(signed_in):
     refresh()
 
-    rows = table(signed_in().get("settings.rates"), 0)
+    found = tokens(signed_in().get("settings.rates"))
 
-    assert [row[0] for row in rows] == TOKENS
-    assert all(row[1].startswith("AUD ") and row[2] == "CoinGecko" and "just now" in row[3] for row in rows)
-    assert [row[4] for row in rows] == ["Good"] * 4
+    assert list(found) == TOKENS
+    for rate, detail, state in found.values():
+        assert rate.startswith("AUD ")
+        assert (detail, state) == ("CoinGecko, fetched just now.", "Good")
 
 
 def test_every_currency_a_link_may_be_in_stands_there(signed_in):
     refresh()
 
-    rows = table(signed_in().get("settings.rates"), 1)
+    rows = table(signed_in().get("settings.rates"), 0)
 
     assert [row[0][:3] for row in rows] == list(CURRENCIES)
     assert all(len(row) == 5 and "none" not in row for row in rows)
@@ -61,11 +72,11 @@ def test_case_67_a_paused_token_says_why_and_the_others_are_good(signed_in, sand
     sandbox.post("/rates", depeg={"usd-coin": "0.95"})
     refresh()
 
-    rows = {row[0]: row[4] for row in table(signed_in().get("settings.rates"), 0)}
+    found = tokens(signed_in().get("settings.rates"))
 
-    assert rows["USDC"].startswith("Paused")
-    assert "USD, more than 2 % off its peg." in rows["USDC"]
-    assert rows["USDT"] == rows["HBAR"] == "Good"
+    assert found["USDC"][2] == "Paused"
+    assert "USD, more than 2 % off its peg. CoinGecko, fetched just now." in found["USDC"][1]
+    assert found["USDT"][2] == found["HBAR"][2] == "Good"
 
 
 def test_case_66_a_rate_made_from_two_says_from_what(signed_in, sandbox):
@@ -75,11 +86,10 @@ def test_case_66_a_rate_made_from_two_says_from_what(signed_in, sandbox):
 
     page = signed_in().get("settings.rates")
 
-    hbar = table(page, 0)[0]
-    assert hbar[2].startswith("Cross rate")
-    assert "HBAR/USD (Hedera mirror node, " in hbar[2]
-    assert hbar[4] == "Good"
-    notes = {row[0][:3]: row[1] for row in table(page, 1)}
+    _, detail, state = tokens(page)["HBAR"]
+    assert detail.startswith("Cross rate, fetched just now. Made from HBAR/USD (Hedera mirror node, ")
+    assert state == "Good"
+    notes = {row[0][:3]: row[1] for row in table(page, 0)}
     assert notes["USD"].endswith("mirror node")
     assert notes["EUR"].endswith("cross rate")
 
@@ -93,7 +103,7 @@ def test_case_66_sources_that_disagree_are_shown(signed_in, sandbox):
 
     assert "Two sources disagree about HBAR" in page.text
     assert "CoinGecko says 0.18 USD and Hedera mirror node says 0.15 USD for one HBAR: 20 % apart." in page.text
-    assert table(page, 0)[0][4] == "Good"
+    assert tokens(page)["HBAR"][2] == "Good"
 
 
 def test_rates_that_are_too_old_are_marked(signed_in, observer):
@@ -103,8 +113,8 @@ def test_rates_that_are_too_old_are_marked(signed_in, observer):
 
     page = signed_in().get("settings.rates")
 
-    assert "is too old: we last had it 40 minutes ago." in table(page, 0)[0][4]
-    assert all(cell.endswith("too old") for row in table(page, 1) for cell in row[1:])
+    assert "is too old: we last had it 40 minutes ago." in tokens(page)["HBAR"][1]
+    assert all(cell.endswith("too old") for row in table(page, 0) for cell in row[1:])
 
 
 # ---------------------------------------------------------------- those who run the platform

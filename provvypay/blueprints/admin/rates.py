@@ -27,7 +27,7 @@ def show() -> Response:
         "admin/rates.html",
         sources=source_rows(asked, now=now),
         disagreement=disagreement(table, now),
-        verdicts=reference_rows(table, now=now),
+        tokens=reference_rows(table, now=now),
         held=held_rows(table),
         assets=list(ASSETS),
         currencies=currency_rows(table, now=now),
