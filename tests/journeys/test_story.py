@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.journeys import steps
-from tests.journeys.visitor import navigations_of, paid_seen_at
+from tests.journeys.visitor import come_back_to, navigations_of, paid_seen_at
 
 pytestmark = pytest.mark.browser
 
@@ -48,6 +48,8 @@ def test_from_sign_up_to_a_paid_link_with_balanced_books(visit, live_app):
     merchant.page.get_by_role("link", name="Books").click()
     assert journal_titles(merchant.page) == ["Sale", "Payment"]
     live_app.sandbox.post("/stripe/fees/settle")
+    live_app.wait_for(lambda: steps.facts_of(live_app, code)["journals"] == 3, "the fee to be booked")
+    come_back_to(merchant.page)
     expect(merchant.page.locator("section.journal h3")).to_have_text(["Sale", "Payment", "Processor fee"])
 
     merchant.page.get_by_role("link", name="Rates").click()
