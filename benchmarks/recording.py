@@ -122,6 +122,8 @@ def _plain(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list):
+        return "{" + ",".join(json.dumps(_plain(item), ensure_ascii=False) for item in value) + "}"
     if hasattr(value, "obj"):  # psycopg's wrapper of JSON
         return json.dumps(value.obj)
     return str(value)

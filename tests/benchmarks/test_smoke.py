@@ -16,7 +16,17 @@ _RATIO = re.compile(r"\d+\.\d\d \(\d+\.\d\d–\d+\.\d\d\)")
 @pytest.mark.slow
 def test_one_small_round_runs_and_prints_ratios_and_times():
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--rounds", "1", "--seconds", "0.1", "--only", "settle,pay,poll,event"],
+        [
+            sys.executable,
+            "-m",
+            "benchmarks",
+            "--rounds",
+            "1",
+            "--seconds",
+            "0.1",
+            "--only",
+            "settle,create,pay,poll,event",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -28,6 +38,7 @@ def test_one_small_round_runs_and_prints_ratios_and_times():
     lines = [line for line in done.stdout.splitlines() if line.startswith("| ")]
     ratios = [line for line in lines if _RATIO.search(line)]
     assert any("settle, 4 processes ÷ pgbench one statement, 4 clients" in line and "≥ 0.35" in line for line in ratios)
+    assert any("create, 1 process ÷ pgbench one statement, 1 client" in line and "≥ 0.10" in line for line in ratios)
     assert any("pay page ÷ bare page" in line and "≥ 0.40" in line for line in ratios)
     assert any("poll, nothing new ÷ hello" in line and "≥ 0.50" in line for line in ratios)
     assert any("event received → PAID" in line and " ms " in line for line in lines)
