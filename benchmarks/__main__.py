@@ -11,6 +11,7 @@ from benchmarks import arriving, machine, pages, rounds, writing
 from benchmarks.merchant import sign_up_merchant
 from benchmarks.stage import stage
 from provvypay.kit import process
+from provvypay.launcher import frontend
 
 GROUPS = ("settle", "create", "pay", "poll", "server", "event")
 WEB_GROUPS = {"pay", "poll", "server"}
@@ -20,6 +21,7 @@ def main() -> None:
     """Read the command line, run, print."""
     given = _arguments()
     begun = time.monotonic()
+    frontend.build(say=say)  # pages name its files
     with contextlib.ExitStack() as stack:
         say(f"starting PostgreSQL and Valkey; {given.rounds} rounds of {given.seconds:g} s each …")
         where = stack.enter_context(stage())

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from benchmarks.load import get
 from provvypay.kit.settings import Settings, load
-from provvypay.launcher import frontend
 from provvypay.launcher.migrate import upgrade
 from provvypay.launcher.paths import ROOT
 from provvypay.launcher.ports import free_port
@@ -133,8 +132,3 @@ def granian(port: int, application: str) -> list[str]:
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
         "--workers", "2", "--blocking-threads", "8", "--no-ws", "--log-level", "warning", "--factory", application,
     ]  # fmt: skip
-
-
-def build_front_end() -> None:
-    """Build the pages' assets if they are not there, as the product's own commands do."""
-    frontend.build(say=print)
