@@ -30,18 +30,24 @@ def work(queue_name: str) -> None:
     import provvypay.jobs.scheduled  # noqa: F401
 
     log = structlog.get_logger("worker")
-    stopping = False
+    asked_to_stop = False
+
+    class Worker(SimpleWorker):
+        """An RQ worker that remembers a request to stop: without Redis it cannot end well, but it must end."""
+
+        def handle_warm_shutdown_request(self) -> None:
+            nonlocal asked_to_stop
+            asked_to_stop = True
 
     def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
         raise SystemExit(0)
 
-    while not stopping:
-        signal.signal(signal.SIGTERM, stop)
+    while not asked_to_stop:
+        for number in (signal.SIGTERM, signal.SIGINT):  # RQ puts its own in their place as soon as it works
+            signal.signal(number, stop)
         try:
             connection = queue.client(socket_timeout=40)
-            worker = SimpleWorker(
+            worker = Worker(
                 [Queue(queue_name, connection=connection, serializer=JSONSerializer)],
                 connection=connection,
                 serializer=JSONSerializer,
@@ -52,6 +58,10 @@ def work(queue_name: str) -> None:
             worker.log.setLevel("WARNING")
             worker.work(logging_level="WARNING")
         except redis.RedisError as error:
+            if asked_to_stop:
+                return
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, stop)
             log.warning("worker.waits_for_redis", queue=queue_name, error=type(error).__name__)
             time.sleep(1)
         else:
