@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -30,19 +31,18 @@ def work(queue_name: str) -> None:
     import provvypay.jobs.scheduled  # noqa: F401
 
     log = structlog.get_logger("worker")
-    asked_to_stop = False
+    asked_to_stop = threading.Event()
 
     class Worker(SimpleWorker):
         """An RQ worker that remembers a request to stop: without Redis it cannot end well, but it must end."""
 
         def handle_warm_shutdown_request(self) -> None:
-            nonlocal asked_to_stop
-            asked_to_stop = True
+            asked_to_stop.set()
 
     def stop(*_: object) -> None:
         raise SystemExit(0)
 
-    while not asked_to_stop:
+    while not asked_to_stop.is_set():
         for number in (signal.SIGTERM, signal.SIGINT):  # RQ puts its own in their place as soon as it works
             signal.signal(number, stop)
         try:
@@ -58,7 +58,7 @@ def work(queue_name: str) -> None:
             worker.log.setLevel("WARNING")
             worker.work(logging_level="WARNING")
         except redis.RedisError as error:
-            if asked_to_stop:
+            if asked_to_stop.is_set():
                 return
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, stop)
