@@ -20,6 +20,8 @@ from provvypay.launcher.trouble import CannotStartError
 LOCK = "lock"
 NOTE = ROOT / "var" / "demo.json"
 """Where other programs find the running demo; each demo has one in its own folder too."""
+STOPPING = "stopping"
+"""Stands in the lock behind the process id, once the demo is asked to stop."""
 WINDING_DOWN_SECONDS = 40.0
 MARK = "provvypay-demo"
 """A file that says that a folder is ours, so that --fresh never empties somebody's own."""
@@ -47,8 +49,10 @@ def only_demo_in(folder: Path) -> Iterator[int]:
         deadline = time.monotonic() + WINDING_DOWN_SECONDS
         while not _try_lock(handle.fileno()):
             handle.seek(0)
-            owner = handle.read().strip()
+            owner, _, doing = handle.read().strip().partition(" ")
             if owner.isdigit() and is_alive(int(owner)):
+                if doing == STOPPING:
+                    raise CannotStartError(f"The demo on {folder} is stopping. Try again in some seconds.")
                 raise CannotStartError(
                     f"A demo is already running on {folder} (process {owner}). Stop it with Ctrl-C, or give this one"
                     f" another folder with --data."
@@ -61,6 +65,12 @@ def only_demo_in(folder: Path) -> Iterator[int]:
         handle.write(f"{os.getpid()}\n")
         handle.flush()
         yield handle.fileno()
+
+
+def note_stopping(folder: Path) -> None:
+    """Say in the lock, which we hold, that we are on our way out."""
+    with contextlib.suppress(OSError):
+        (folder / LOCK).write_text(f"{os.getpid()} {STOPPING}\n", encoding="utf-8")
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -96,10 +106,11 @@ def empty(folder: Path) -> None:
 
 
 def demo_secrets(folder: Path) -> dict[str, str]:
-    """Return the demo's secrets, made up on its first start and kept, readable for the owner only."""
+    """Return the demo's secrets, made up on its first start and kept, readable for the owner only.
+
+    :raises CannotStartError: when they are there and cannot be read; new ones would not open what the old ones closed
+    """
     path = folder / "secrets.json"
-    if path.exists():
-        return dict(json.loads(path.read_text(encoding="utf-8")))
     made = {
         "SECRET_KEY": secrets.token_urlsafe(48),
         "ENCRYPTION_KEY": secrets.token_hex(32),
@@ -107,8 +118,29 @@ def demo_secrets(folder: Path) -> dict[str, str]:
         "STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(24)}",
         "COINGECKO_API_KEY": f"CG-{secrets.token_hex(12)}",
     }
-    write_privately(path, made)
-    return made
+    if not path.exists():
+        write_privately(path, made)
+        return made
+    kept = None
+    with contextlib.suppress(ValueError):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(kept, dict) or not all(isinstance(kept.get(name), str) and kept[name] for name in made):
+        raise CannotStartError(f"{path} is damaged. Put back a copy of it, or begin anew with --fresh.")
+    return {name: kept[name] for name in made}
+
+
+def check_sandbox_state(path: Path) -> None:
+    """Look whether the sandbox will be able to read what it kept; it alone knows what it means.
+
+    :raises CannotStartError: when it is no JSON
+    """
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            whole = isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+        except ValueError:
+            whole = False
+        if not whole:
+            raise CannotStartError(f"{path} is damaged. Put back a copy of it, or begin anew with --fresh.")
 
 
 def write_privately(path: Path, content: object) -> None:

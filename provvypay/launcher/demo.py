@@ -22,6 +22,7 @@ from provvypay.launcher.trouble import CannotStartError
 from provvypay.launcher.valkey import EmbeddedValkey
 
 DATABASE = "provvypay"
+SANDBOX_STATE = "sandbox.json"
 PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "LOG_LEVEL", "PROVVYPAY_SWEEP_SECONDS")
 """What the processes see of our own environment: nothing of it may point them at a real vendor."""
 SEED_SECONDS = 180
@@ -53,6 +54,8 @@ def run(demo: Demo) -> int:
     with datafolder.only_demo_in(demo.folder) as lock:
         if demo.fresh:
             datafolder.empty(demo.folder)
+        datafolder.demo_secrets(demo.folder)
+        datafolder.check_sandbox_state(demo.folder / SANDBOX_STATE)
         supervisor = Supervisor(cwd=ROOT, hold=[lock])
         with stop_signals(supervisor.hurry):
             try:
@@ -64,6 +67,7 @@ def run(demo: Demo) -> int:
                         supervisor.say(reason)
                         raise CannotStartError(reason)  # said again at the very end, below what the others had to say
                     finally:
+                        datafolder.note_stopping(demo.folder)
                         supervisor.stop()
             except StoppedError:
                 supervisor.stop()
@@ -131,7 +135,7 @@ def services(demo: Demo, env: Mapping[str, str]) -> list[Service]:
     """List the processes in the order of their start."""
     sandbox = [
         sys.executable, "-m", "provvypay.sandbox", "--port", str(demo.sandbox_port),
-        "--state", str(demo.folder / "sandbox.json"), "--webhook-url", f"{demo.app_url}/webhooks/stripe",
+        "--state", str(demo.folder / SANDBOX_STATE), "--webhook-url", f"{demo.app_url}/webhooks/stripe",
         "--webhook-secret", env["STRIPE_WEBHOOK_SECRET"],
     ]  # fmt: skip
     web = [

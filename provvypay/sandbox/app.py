@@ -64,7 +64,10 @@ def create_sandbox(
     try:
         core.load()
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-        raise ValueError(f"{state_file} is not a sandbox state file: {error!r}") from error
+        raise ValueError(
+            f"{state_file} is not a sandbox state file ({error!r})."
+            " Put back a copy of it, or move it away to begin anew."
+        ) from error
     if webhook_url:
         try:
             with core.lock:

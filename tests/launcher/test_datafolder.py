@@ -26,6 +26,16 @@ def test_a_second_demo_on_the_same_folder_is_told_who_runs_there(tmp_path):
         pass
 
 
+def test_a_demo_that_is_on_its_way_out_is_said_to_be(tmp_path):
+    folder = tmp_path / "demo"
+    with datafolder.only_demo_in(folder):
+        datafolder.note_stopping(folder)
+        with pytest.raises(CannotStartError, match=r"is stopping\. Try again in"), datafolder.only_demo_in(folder):
+            pass
+    with datafolder.only_demo_in(folder):
+        pass
+
+
 def test_processes_of_a_killed_demo_are_waited_for(tmp_path, monkeypatch):
     folder = tmp_path / "demo"
     with datafolder.only_demo_in(folder) as lock:
@@ -51,6 +61,29 @@ def test_secrets_are_made_once_and_closed_to_others(tmp_path):
     assert (tmp_path / "secrets.json").stat().st_mode & 0o077 == 0
     assert made["STRIPE_SECRET_KEY"].startswith("sk_test_")
     assert len(bytes.fromhex(made["ENCRYPTION_KEY"])) == 32
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "\x00", '{"SECRET_KEY": "x"}', '{"SECRET_KEY": 5}'], ids=["empty", *"bcdef"]
+)
+def test_damaged_secrets_are_a_sentence_and_stay(tmp_path, content):
+    path = tmp_path / "secrets.json"
+    path.write_text(content)
+
+    with pytest.raises(CannotStartError, match=r"secrets\.json is damaged\. Put back a copy .* --fresh"):
+        datafolder.demo_secrets(tmp_path)
+
+    assert path.read_text() == content
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "\x00"], ids=["empty", *"bcd"])
+def test_a_damaged_state_of_the_sandbox_is_a_sentence(tmp_path, content):
+    path = tmp_path / "sandbox.json"
+    datafolder.check_sandbox_state(path)
+    path.write_text(content)
+
+    with pytest.raises(CannotStartError, match=r"sandbox\.json is damaged\. Put back a copy .* --fresh"):
+        datafolder.check_sandbox_state(path)
 
 
 @pytest.mark.parametrize("name", ["photos.jpg", "lock", ".hidden"])
