@@ -7,13 +7,13 @@ import contextlib
 import sys
 import time
 
-from benchmarks import arriving, machine, pages, rounds, writing
+from benchmarks import arriving, links, machine, pages, rounds, writing
 from benchmarks.merchant import sign_up_merchant
 from benchmarks.stage import stage
 from provvypay.kit import process
 from provvypay.launcher import frontend
 
-GROUPS = ("settle", "create", "pay", "poll", "server", "event")
+GROUPS = ("settle", "create", "pay", "poll", "server", "event", "links")
 WEB_GROUPS = {"pay", "poll", "server"}
 
 
@@ -44,6 +44,11 @@ def main() -> None:
             web = where.web_port if given.only & WEB_GROUPS else None
             more, arrivals = stack.enter_context(arriving.measures(where, merchant, web=web))
             measures += more
+        exports: links.Report | None = None
+        if "links" in given.only:
+            more, compared, exports = stack.enter_context(links.measures(where, merchant))
+            measures += more
+            comparisons += compared
         merchant.analyze()
         say(f"everything runs after {time.monotonic() - begun:.0f} s")
         rounds.run(measures, rounds=given.rounds, seconds=given.seconds, say=say)
@@ -52,6 +57,8 @@ def main() -> None:
         print(f"\n{rounds.table(comparisons)}\n")
     if arrivals is not None:
         print(f"{arrivals.report()}\n")
+    if exports is not None:
+        print(f"{exports}\n")
     say(f"done after {time.monotonic() - begun:.0f} s")
 
 

@@ -87,7 +87,7 @@ def get(port: int, path: str, headers: Mapping[str, str] | None = None) -> Answe
 
 
 def closed_loop(port: int, sent: bytes, *, expect: int, connections: int, seconds: float) -> Outcome:
-    """Ask the same again and again on some connections for some seconds.
+    """Ask the same again and again on some connections for some seconds, and at least until the first answer.
 
     :param expect: the status every answer must have
     :raises RuntimeError: for any other status, or when no answer comes in time
@@ -104,7 +104,7 @@ def closed_loop(port: int, sent: bytes, *, expect: int, connections: int, second
             waiting.register(connection.socket, selectors.EVENT_READ)
             started_at[connection.socket.fileno()] = time.perf_counter()
             connection.socket.sendall(sent)
-        while (now := time.perf_counter()) < until:
+        while time.perf_counter() < until or not outcome.count:
             events = waiting.select(timeout=ANSWER_SECONDS)
             if not events:
                 raise RuntimeError(f"no answer within {ANSWER_SECONDS} s")
