@@ -75,11 +75,18 @@ class StripeMisunderstood(ProvvypayError):
 
 
 class BadSignature(ProvvypayError):
-    """The webhook is not from Stripe, not from now, or not readable."""
+    """The webhook is not from Stripe, or not from now."""
 
     status = 400
     code = "bad_signature"
     public_message = "This request is not signed as it must be."
+
+
+class UnreadableEvent(BadSignature):
+    """The webhook is signed as it must be, and its body is no event we can read."""
+
+    code = "unreadable_event"
+    public_message = "This request is signed, and its body is not an event that can be read."
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +281,8 @@ class Client:
     def verify(self, raw_body: bytes, signature: str, *, now: dt.datetime) -> StripeEvent:
         """Check a webhook's signature over its raw bytes and read it.
 
-        :raises BadSignature: wrong or missing signature, older or newer than five minutes, not JSON, not an event
+        :raises BadSignature: wrong or missing signature, older or newer than five minutes, not UTF-8
+        :raises UnreadableEvent: not JSON, or not an event
         """
         import stripe
 
@@ -284,17 +292,18 @@ class Client:
                 raw_body.decode(), signature, self.webhook_secret, tolerance=TOLERANCE_SECONDS
             )
             _refuse_future(signature, now)
+        except (stripe.SignatureVerificationError, ValueError, TypeError, AttributeError) as error:
+            raise BadSignature(f"{type(error).__name__}: {error}") from error
+        try:
             payload = json.loads(raw_body)
             if payload["object"] != "event":
-                raise BadSignature(f"the body is no event but a {payload['object']}")
+                raise UnreadableEvent(f"the body is no event but a {payload['object']}")
             # PostgreSQL's jsonb takes neither NUL nor half a surrogate pair; nothing true carries them.
             if "\x00" in json.dumps(payload, ensure_ascii=False).encode("utf-8").decode() or b"\\u0000" in raw_body:
-                raise BadSignature("the body holds a NUL character")
+                raise UnreadableEvent("the body holds a NUL character")
             return _read_event(payload)
-        except (
-            stripe.SignatureVerificationError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
-        ) as error:  # fmt: skip
-            raise BadSignature(f"{type(error).__name__}: {error}") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise UnreadableEvent(f"{type(error).__name__}: {error}") from error
 
     def _session(self, call: Callable[[Any], Any]) -> CheckoutState:
         answer = self._call(call)

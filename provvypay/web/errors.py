@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import structlog
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from sqlalchemy.exc import DBAPIError
@@ -28,11 +30,19 @@ _TITLES = {
 }
 _SENTENCES = {
     400: "It may be too old. Load the page again and send it once more. Nothing was changed.",
-    403: "It came from another site, or your role does not allow it. Nothing was changed.",
+    403: "What you sent came from a page of another site. Open the page here and do it again. Nothing was changed.",
     404: "It may be mistyped, or the thing may belong to another organization than the one you work in now.",
     405: "This address does not take this kind of request.",
     413: "What was sent is larger than this page takes. Nothing was changed.",
     429: "Wait a little, then try again. This limit protects you and everybody else.",
+}
+# Roles are refused by an error of ours; 403 from anywhere else is a form that another site's page sent.
+_FROM_ELSEWHERE = "This came from another site"
+# What machines are told; for other statuses the words of the protocol do.
+_FOR_MACHINES = {
+    404: "There is nothing at this address.",
+    405: _SENTENCES[405],
+    413: "The body is larger than this address takes.",
 }
 # Statuses that have no page of their own borrow the nearest one.
 _PAGES = {405: 404, 408: 400, 410: 409, 411: 400, 414: 400, 415: 400, 422: 400, 431: 413, 502: 503, 504: 503}
@@ -67,7 +77,8 @@ def _http(error: HTTPException) -> Response:
         return ask_to_sign_in()
     if 300 <= status < 400:
         return make_response(error.get_response())
-    response = answer(status, None, code=error.name.lower().replace(" ", "_"))
+    title = _FROM_ELSEWHERE if status == 403 else None
+    response = answer(status, None, code=error.name.lower().replace(" ", "_"), title=title)
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After"}:
             response.headers[name] = value
@@ -87,22 +98,27 @@ def _is_away(error: DBAPIError) -> bool:
     return error.connection_invalidated or state is None or state[:2] in _DATABASE_AWAY
 
 
-def answer(status: int, message: str | None, *, code: str) -> Response:
+def answer(status: int, message: str | None, *, code: str, title: str | None = None) -> Response:
     """Return the answer to a failed request, in the shape its sender understands.
 
     :param message: a sentence for people; None for the general one of the status
+    :param title: None for the general one
     """
     if request.blueprint == "webhooks" or request.path.startswith("/webhooks/"):
-        return make_response(jsonify(error={"code": code, "message": message or ""}), status)
+        words = (
+            message or _FOR_MACHINES.get(status) or f"{HTTPStatus(status).description or HTTPStatus(status).phrase}."
+        )
+        return make_response(jsonify(error={"code": code, "message": words}), status)
     page = _PAGES.get(status, status if status in _TITLES else (500 if status >= 500 else 400))
     sentence = message or _SENTENCES.get(status) or _SENTENCES.get(page)
     if page == 500:
         sentence = f"{sentence or ProvvypayError.public_message} If you write to us about it, name {request_id()}."
     if wants_fragment():
-        body = render_template("errors/_alert.html", title=_TITLES[page], message=sentence, http_status=status)
+        body = render_template("errors/_alert.html", title=title or _TITLES[page], message=sentence, http_status=status)
     else:
         again = request.path if page == 429 and request.method == "GET" else None
-        body = render_template(f"errors/{page}.html", message=sentence, http_status=status, again=again)
+        heading = title or _TITLES[page]
+        body = render_template(f"errors/{page}.html", title=heading, message=sentence, http_status=status, again=again)
     response = make_response(body, status)
     response.vary.update(["HX-Request", "HX-Target"])
     return response

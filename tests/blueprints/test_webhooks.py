@@ -100,10 +100,19 @@ def test_whk_03_one_byte_more_or_other_spacing_is_another_body(send, event, sett
 
 
 @pytest.mark.parametrize(
-    "body", [b"\xff", b"not json", b"[]", b'"text"', b"null", b"{}", b"", b"\x00", b'{"id": 7}', b"[" * 3000]
+    "body", [b"not json", b"[]", b'"text"', b"null", b"{}", b"", b"\x00", b'{"id": 7}', b"[" * 3000]
 )
 def test_whk_06_signed_nonsense_is_refused_and_never_a_failure(body, send):
-    assert send(body).status == 400
+    answer = send(body)
+
+    assert (answer.status, answer.json["error"]["code"]) == (400, "unreadable_event")
+    assert "is signed" in answer.json["error"]["message"]
+
+
+def test_whk_06_what_is_no_text_has_no_signature_that_fits(send):
+    answer = send(b"\xff")
+
+    assert (answer.status, answer.json["error"]["code"]) == (400, "bad_signature")
 
 
 def test_an_event_of_the_other_mode_is_kept_as_ignored(send, event, stored):

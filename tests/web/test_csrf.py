@@ -82,6 +82,19 @@ def test_csr_03_another_sites_form_is_refused_even_with_a_good_token(site, statu
     assert answer.status == status
 
 
+def test_csr_03_a_form_of_another_site_is_not_blamed_on_a_role(signed_in):
+    client = signed_in()
+    given = {"data": {"csrf_token": client.token()}, "headers": {"Sec-Fetch-Site": "cross-site"}}
+
+    page = client.open("POST", client.url("notifications.mark_all_read"), **given)
+    alert = client.open("POST", client.url("notifications.mark_all_read"), target="notifications_list", **given)
+
+    for answer in (page, alert):
+        assert answer.status == 403
+        assert "This came from another site" in answer.text
+        assert "role" not in answer.text
+
+
 def test_csr_04_reading_changes_nothing(make, signed_in, observer, app):
     make.exception()
     link = make.link()

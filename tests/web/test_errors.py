@@ -120,7 +120,23 @@ def test_machines_get_json(client):
     away = client.open("POST", "/webhooks/nobody", data=b"{}")
 
     assert page.json == {"error": {"code": "bad_signature", "message": "This request is not signed as it must be."}}
-    assert away.json == {"error": {"code": "not_found", "message": ""}}
+    assert away.json == {"error": {"code": "not_found", "message": "There is nothing at this address."}}
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "status"),
+    [
+        ("POST", {"data": b" " * 2_000_000}, 413),
+        ("GET", {}, 405),
+        ("POST", {"data": b"{}", "headers": {"Content-Encoding": "gzip"}}, 415),
+    ],
+)
+def test_machines_are_always_told_in_words(client, method, given, status):
+    answer = client.open(method, "/webhooks/stripe", **given)
+
+    assert answer.status == status
+    assert answer.json["error"]["message"].endswith(".")
+    assert len(answer.json["error"]["message"]) > 10
 
 
 @pytest.mark.parametrize("place", ["provvypay.web.guards.sign_in.who", "provvypay.web.guards.allows"])
