@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import click
 
 from provvypay.kit import process
 from provvypay.kit.settings import Settings, SettingsError, settings
 from provvypay.launcher import commands as launcher_commands
+from provvypay.launcher.paths import DEMO_FOLDER
 
 
 @click.group()
@@ -72,15 +74,37 @@ def clock() -> None:
 
 
 @cli.command("check-books")
-def check_books() -> None:
+@click.option("--demo", is_flag=True, help="Look at the running demo instead of the database of the settings.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=DEMO_FOLDER,
+    help="With --demo: its data folder [var/demo].",
+)
+@launcher_commands.in_one_sentence
+def check_books(*, demo: bool, data: Path) -> None:
     """Verify every invariant on the live database; exits with 1 and names the rows when one is broken."""
+    from provvypay.launcher.datafolder import database_of
     from provvypay.services.check_books.run import check_all
 
-    breaches = check_all(_settings().database_owner_url)
+    breaches = check_all(database_of(data.resolve()) if demo else _database_to_check())
     for breach in breaches:
         click.echo(str(breach))
     click.echo(f"{len(breaches)} breaches." if breaches else "The books are clean.")
     sys.exit(1 if breaches else 0)
+
+
+def _database_to_check() -> str:
+    try:
+        return settings().database_owner_url
+    except SettingsError as error:
+        if "DATABASE_URL" not in str(error):
+            return _settings().database_owner_url  # which says what else is wrong, and ends
+    click.echo(
+        "provvypay: No database is set. Run this where the product's settings are, or add --demo for a running demo.",
+        err=True,
+    )
+    sys.exit(2)
 
 
 @cli.command()

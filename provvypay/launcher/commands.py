@@ -13,7 +13,7 @@ from typing import NoReturn, ParamSpec
 import click
 from click.core import ParameterSource
 
-from provvypay.launcher.paths import ROOT
+from provvypay.launcher.paths import DEMO_FOLDER, ROOT
 from provvypay.launcher.trouble import CannotStartError
 
 Given = ParamSpec("Given")
@@ -60,7 +60,7 @@ def in_one_sentence(command: Callable[Given, object]) -> Callable[Given, object]
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
-    default=ROOT / "var" / "demo",
+    default=DEMO_FOLDER,
     help="The data folder [var/demo].",
 )
 @click.pass_context

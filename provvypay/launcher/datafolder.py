@@ -162,6 +162,19 @@ def leave_notes(folder: Path, note: dict[str, object]) -> None:
         write_privately(NOTE, note)
 
 
+def database_of(folder: Path) -> str:
+    """Return the URL of the running demo's database, for its owner.
+
+    :raises CannotStartError: when no demo runs on the folder
+    """
+    path = folder / NOTE.name
+    owner = _owner_of(path)
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        if owner is not None and is_alive(owner):
+            return str(json.loads(path.read_text(encoding="utf-8"))["database"])
+    raise CannotStartError(f"No demo is running on {folder}. Start one first, or name its folder with --data.")
+
+
 def remove_notes(folder: Path) -> None:
     """Remove what `leave_notes` wrote: nothing answers there any more."""
     for path in (folder / NOTE.name, NOTE):

@@ -62,7 +62,7 @@ def run(demo: Demo) -> int:
                 with servers(demo, supervisor, [lock]) as env:
                     try:
                         start_processes(demo, env, supervisor)
-                        tell(demo, supervisor, seed(env, supervisor))
+                        tell(demo, supervisor, seed(env, supervisor), database=env["DATABASE_OWNER_URL"])
                         reason = supervisor.wait()
                         supervisor.say(reason)
                         raise CannotStartError(reason)  # said again at the very end, below what the others had to say
@@ -119,15 +119,20 @@ def environment(demo: Demo, postgres: EmbeddedPostgres, valkey: EmbeddedValkey) 
 
 
 def start_processes(demo: Demo, env: Mapping[str, str], supervisor: Supervisor) -> None:
-    """Migrate, build the front end, and start sandbox, web, worker and clock, each healthy before the next."""
+    """Migrate, build the front end, and start sandbox, web, worker and clock, each healthy before the next.
+
+    The sandbox comes first of all: the release looks at the Stripe account.
+    """
+    sandbox, *others = services(demo, env)
+    supervisor.start(sandbox)
     supervisor.say("bringing the database up to date …")
     try:
         supervisor.run(Service("release", command("release"), env))
     except CannotStartError as trouble:
         raise CannotStartError(f"{trouble} If the data are of another version, --fresh begins anew.") from trouble
     frontend.build(say=supervisor.say)
-    supervisor.say("starting the sandbox, the web server, the worker and the clock …")
-    for service in services(demo, env):
+    supervisor.say("starting the web server, the worker and the clock …")
+    for service in others:
         supervisor.start(service)
 
 
@@ -184,12 +189,13 @@ def as_object(line: str) -> dict[str, object] | None:
     return None
 
 
-def tell(demo: Demo, supervisor: Supervisor, told: list[dict[str, object]]) -> None:
+def tell(demo: Demo, supervisor: Supervisor, told: list[dict[str, object]], *, database: str) -> None:
     """Print addresses and sign-ins, and write them where other programs find them."""
     sign_ins = [entry for entry in told if "email" in entry]
     note: dict[str, object] = {
         "app": demo.app_url,
         "sandbox": demo.sandbox_url,
+        "database": database,
         "sign_ins": sign_ins,
         "seeded": [entry for entry in told if "email" not in entry],
         "data": str(demo.folder),

@@ -14,6 +14,8 @@ from pathlib import Path
 from provvypay.launcher.trouble import CannotStartError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+DEMO_FOLDER = ROOT / "var" / "demo"
+"""Where a demo keeps its data unless a person chose another place."""
 """The project's folder: the one with pyproject.toml and worker.py."""
 
 LONGEST_SOCKET_PATH = 103

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -76,3 +77,26 @@ def test_only_the_owner_may_read_everything(role: str, world: World, cluster: Cl
         pass
 
     assert db.sqlstate(refused.value) == "42501"
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "says"),
+    [
+        ([], 2, "provvypay: No database is set. Run this where the product's settings are, or add --demo"),
+        (["--demo", "--data", "{folder}"], 1, "provvypay: No demo is running on {folder}. Start one first"),
+    ],
+)
+def test_without_a_database_one_sentence_says_what_to_do(tmp_path, options, status, says):
+    done = subprocess.run(
+        [sys.executable, "-m", "provvypay.cli", "check-books", *(word.format(folder=tmp_path) for word in options)],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.stdout, done.returncode) == ("", status)
+    assert done.stderr.startswith(says.format(folder=tmp_path))
+    assert done.stderr.count("\n") == 1

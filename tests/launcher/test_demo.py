@@ -80,6 +80,12 @@ def test_the_demo_survives_a_hard_kill_and_stops_on_request(tmp_path, ports, sta
     assert {"email", "password", "role", "organization"} <= before["sign_ins"][0].keys()
     for address in (f"{before['app']}/health/ready", f"{before['sandbox']}/_control/health"):
         assert urllib.request.urlopen(address, timeout=5).status == 200
+    assert "Stripe: " not in first.said()  # the release found the account as it should be
+    books = subprocess.run(
+        [sys.executable, "-m", "provvypay.cli", "check-books", "--demo", "--data", tmp_path / "demo"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (books.stdout, books.stderr, books.returncode) == ("The books are clean.\n", "", 0)
     processes = Path("/proc")
     for name in ("web", "worker", "clock", "sandbox"):
         environment = (processes / str(before["pids"][name]) / "environ").read_bytes()
