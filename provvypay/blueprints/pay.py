@@ -51,9 +51,7 @@ def show(short_code: str) -> Response:
         query = f"?{urlencode(request.args)}" if request.args else ""
         return redirect(url_for("pay.show", short_code=code) + query)
     # Before the row is read: what changes after that makes another token, and the next poll sees it.
-    token = live.face_token(code)
-    limits.may_look(holds_the_page=token is not None and request.args.get("seen", "").startswith(f"{token}."))
-    token = token or live.new_face_token(code)
+    token = limits.may_look(code, shows=request.args.get("seen", "")) or live.new_face_token(code)
     came = _came()
     page = _read(code, came)
     return _unknown() if page is None else _page(page, came, token=token)

@@ -16,13 +16,13 @@ _SECONDS = 15
 
 def face_token(short_code: str) -> str | None:
     """Return the token of a link's present face, or None when there is none or Redis does not answer."""
-    return cache.get_text(_key(short_code))
+    return cache.get_text(key(short_code))
 
 
 def new_face_token(short_code: str) -> str:
     """Make and keep a token for a face that is about to be read; without Redis it is simply never seen again."""
     token = secrets.token_urlsafe(9)
-    cache.set_text(_key(short_code), token, seconds=_SECONDS)
+    cache.set_text(key(short_code), token, seconds=_SECONDS)
     return token
 
 
@@ -31,5 +31,6 @@ def touch(short_code: str) -> None:
     new_face_token(short_code)
 
 
-def _key(short_code: str) -> str:
+def key(short_code: str) -> str:
+    """Return where the token stands in Redis, for who reads it along with something else."""
     return f"face:{short_code}"

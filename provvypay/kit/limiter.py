@@ -100,11 +100,19 @@ def ask(*questions: Ask) -> list[Answer]:
 
     Never waits long for Redis, and never raises for it: without it this process counts by itself.
     """
+    return ask_and_get("", *questions)[0]
+
+
+def ask_and_get(key: str, *questions: Ask) -> tuple[list[Answer], str | None]:
+    """Do the same, and return the text under a key of Redis with it: one round trip instead of two.
+
+    :param key: of kit/cache; empty: none
+    """
     now_ms = round(clock.now().timestamp() * 1000)
     if redis_breaker.allows():
         try:
             found = _script()(
-                keys=[f"limit:{one.limit.name}:{one.subject}" for one in questions],
+                keys=[*(f"limit:{one.limit.name}:{one.subject}" for one in questions), key or "limit:nothing"],
                 args=[now_ms, *(number for one in questions for number in _numbers(one))],
             )
         except redis.RedisError as error:
@@ -112,8 +120,10 @@ def ask(*questions: Ask) -> list[Answer]:
             log.warning("limits.redis_away", error=type(error).__name__)
         else:
             redis_breaker.worked()
-            return [Answer(one.limit, int(found[2 * n]), int(found[2 * n + 1])) for n, one in enumerate(questions)]
-    return _remembered.ask(questions, now_ms)
+            text = found[-1].decode() if isinstance(found[-1], bytes) else None
+            judged = zip(questions, found[0::2], found[1::2], strict=False)
+            return [Answer(one.limit, int(wait), int(left)) for one, wait, left in judged], text
+    return _remembered.ask(questions, now_ms), None
 
 
 def _numbers(one: Ask) -> tuple[int, int, int, int, int, int]:
@@ -129,12 +139,14 @@ def _numbers(one: Ask) -> tuple[int, int, int, int, int, int]:
     )
 
 
-# KEYS: a hash per question: i (which window), c and p (counts in it and in the one before), u (wait until), l (level).
-# ARGV: now, then per question what _numbers() says. Kept the same as _Remembered below; a test compares the two.
+# KEYS: a hash per question, then a key to read along. In a hash: i (which window), c and p (counts in it and in the one
+# before), u (wait until), l (level). ARGV: now, then per question what _numbers() says. Kept the same as _Remembered
+# below; a test compares the two.
 _LUA = """
 local now = tonumber(ARGV[1])
 local all, refused = {}, false
-for n = 1, #KEYS do
+local count = #KEYS - 1
+for n = 1, count do
   local at = 1 + (n - 1) * 6
   local most, window, cost = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local first, longest = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
@@ -166,7 +178,7 @@ for n = 1, #KEYS do
   all[n] = one
 end
 local answer = {}
-for n = 1, #KEYS do
+for n = 1, count do
   local one = all[n]
   if not refused and one.cost > 0 then one.c, one.changed = one.c + one.cost, true end
   if one.changed then
@@ -175,6 +187,7 @@ for n = 1, #KEYS do
   end
   answer[2 * n - 1], answer[2 * n] = math.ceil(one.wait), one.left
 end
+answer[2 * count + 1] = redis.call('GET', KEYS[count + 1])
 return answer
 """
 

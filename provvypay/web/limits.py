@@ -12,6 +12,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from provvypay.errors import Throttled, Unavailable
+from provvypay.flows import live
 from provvypay.flows.card_guard import CARD_DECLINES, CardsPaused
 from provvypay.kit import limiter
 from provvypay.kit.limiter import Answer, Ask, Limit
@@ -101,19 +102,27 @@ def visitor() -> str:
     return limiter.subject_of(address())
 
 
-def may_look(*, holds_the_page: bool = False) -> None:
-    """Let a visitor look a code up, or not.
+def may_look(code: str = "", *, shows: str = "") -> str | None:
+    """Let a visitor look a code up, or not; return the token of the link's present face, read on the same way.
 
     Who asked for many codes that do not exist may still look a few up, so that a customer behind the same address gets
     to their page; who shows that they hold the page already is no guesser.
 
+    :param shows: what the visitor's page holds: the token of the face it shows and its pace
     :raises Throttled: with the seconds to wait
     """
     own = visitor()
-    read, miss, misses = _ask(Ask(PAY_READ, own), Ask(PAY_MISS, own, cost=0), Ask(PAY_MISSES, _EVERYBODY, cost=0))
+    (read, miss, misses), token = _ask_and_get(
+        live.key(code) if code else "",
+        Ask(PAY_READ, own),
+        Ask(PAY_MISS, own, cost=0),
+        Ask(PAY_MISSES, _EVERYBODY, cost=0),
+    )
     _refuse(read)
+    holds_the_page = token is not None and shows.startswith(f"{token}.")
     if not holds_the_page and not (miss.allowed and misses.allowed):
         _refuse(*_ask(Ask(PAY_GUESS, own)))
+    return token
 
 
 def missed() -> None:
@@ -150,19 +159,23 @@ def _count_public() -> None:
 
 
 def _ask(*questions: Ask) -> list[Answer]:
-    """Ask the limiter.
+    return _ask_and_get("", *questions)[0]
+
+
+def _ask_and_get(key: str, *questions: Ask) -> tuple[list[Answer], str | None]:
+    """Ask the limiter, and read a key along.
 
     :raises Unavailable: when it fails and one of the limits guards money or accounts
     """
     try:
-        answers = limiter.ask(*questions)
+        answers, text = limiter.ask_and_get(key, *questions)
     except Exception as error:
         log.exception("alert.limiter_failed", limits=[one.limit.name for one in questions])
         if any(one.limit in CLOSED for one in questions):
             raise Unavailable("the limiter failed") from error
-        return [Answer(one.limit, 0, one.limit.most) for one in questions]
+        return [Answer(one.limit, 0, one.limit.most) for one in questions], None
     g.limits = [answer for answer, asked in zip(answers, questions, strict=True) if asked.cost or not answer.allowed]
-    return answers
+    return answers, text
 
 
 def _refuse(*answers: Answer) -> None:

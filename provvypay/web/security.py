@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request
@@ -51,6 +52,7 @@ def install(app: Flask, chosen: Settings) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=chosen.trusted_proxies, x_proto=chosen.trusted_proxies, x_host=0, x_port=0, x_prefix=0
         )
+    _headers.cache_clear()
     app.before_request(_refuse_strangers)
     app.before_request(_refuse_too_much)
     app.after_request(_add_headers)
@@ -113,15 +115,21 @@ def _refuse_too_much() -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    for name, value in _ALWAYS.items():
-        response.headers[name] = value
-    paying = request.blueprint == "pay"
-    if response.mimetype == "text/html":
-        targets = (settings().stripe_checkout_origin,) if paying else ()
-        response.headers["Content-Security-Policy"] = content_policy(form_targets=targets)
-    else:
-        # a picture or a file opened by itself is nothing but a picture or a file
-        response.headers["Content-Security-Policy"] = _BARE_POLICY
-    response.headers["Referrer-Policy"] = "no-referrer" if paying else "same-origin"
+    response.headers.extend(_headers(response.mimetype == "text/html", request.blueprint == "pay"))
     response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+@lru_cache(maxsize=8)
+def _headers(is_page: bool, paying: bool) -> list[tuple[str, str]]:  # noqa: FBT001 - the key of a small table
+    """Return the headers of a kind of answer, made once: no view sets any of them."""
+    if is_page:
+        policy = content_policy(form_targets=(settings().stripe_checkout_origin,) if paying else ())
+    else:
+        # a picture or a file opened by itself is nothing but a picture or a file
+        policy = _BARE_POLICY
+    return [
+        *_ALWAYS.items(),
+        ("Content-Security-Policy", policy),
+        ("Referrer-Policy", "no-referrer" if paying else "same-origin"),
+    ]

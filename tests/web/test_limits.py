@@ -265,7 +265,7 @@ def test_log_04_when_the_limiter_fails_reading_goes_on_and_money_does_not(client
     def fail(*_questions):
         raise RuntimeError("a mistake of ours")
 
-    monkeypatch.setattr(limiter, "ask", fail)
+    monkeypatch.setattr(limiter, "ask_and_get", fail)
 
     assert client.get("pay.show", short_code=link.short_code).status == 200
     assert client.open("GET", "/login").status == 200
