@@ -54,6 +54,12 @@ def test_pages_that_the_code_names_exist():
     assert [(place, page) for place, page in sorted(named) if not (ROOT / page).exists()] == []
 
 
+def test_each_decision_has_a_number_of_its_own():
+    numbers = [page.name[:4] for page in (ROOT / "docs/decisions").glob("0*.md")]
+
+    assert len(numbers) == len(set(numbers))
+
+
 @pytest.mark.parametrize("page", sorted((ROOT / "docs/decisions").glob("0*.md")), ids=lambda path: path.stem)
 def test_a_decision_has_its_sections_fits_on_a_page_and_is_listed(page: Path):
     text = page.read_text(encoding="utf-8")
