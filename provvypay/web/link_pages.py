@@ -76,10 +76,9 @@ def changed_meanwhile(link_id: uuid.UUID, fields: Fields, typed: LinkDetails, er
         typed anew
     """
     link, contact = stored_with_contact(link_id)
-    money = (typed.amount_minor, typed.currency)
-    if link.status not in CHANGEABLE or (
-        link.status == LinkStatus.OPEN and money != (link.amount_minor, link.currency)
-    ):
+    # Only the form of a draft sends money; what was read into `typed` is the frozen one of the link.
+    sent = fields.amount() if fields.raw("amount") else (link.amount_minor, link.currency)
+    if link.status not in CHANGEABLE or (link.status == LinkStatus.OPEN and sent != (link.amount_minor, link.currency)):
         raise Conflict(
             f"link {link_id} is {link.status}",
             public_message=(

@@ -627,6 +627,22 @@ def test_who_was_told_of_another_tab_may_replace_what_it_saved(make, signed_in):
     assert saved.expires_at == draft.expires_at.replace(second=0, microsecond=0)
 
 
+def test_an_amount_typed_into_a_draft_that_was_opened_meanwhile_is_refused_aloud(make, signed_in):
+    draft = make.link(status=LinkStatus.DRAFT, amount_minor=120_50)
+    client = signed_in()
+    editing = client.get("links.edit", link_id=draft.id).form("link_form")
+    client.get("links.show", link_id=draft.id).form("activation_form").submit()
+
+    dearer = editing.submit(hx=True, amount="999.00", action="draft")
+    reworded = editing.submit(description="A blue bicycle", action="draft")
+
+    assert dearer.status == 409
+    assert "opened in the meantime, so its amount can’t be changed" in dearer.text
+    assert "HX-Retarget" not in dearer.headers
+    assert (reworded.status, reworded.errors()) == (409, {"description": "It is “A red bicycle” now."})
+    assert make.reload(draft).amount_minor == 120_50
+
+
 def test_a_wrong_draft_comes_back_with_what_was_typed(make, signed_in):
     draft = make.link(status=LinkStatus.DRAFT)
 
