@@ -24,6 +24,7 @@ def faces(make: Make, live: LiveApp) -> dict[str, str]:
     known = "SELECT 1 FROM checkout_sessions WHERE decline_code <> '' AND link_id = :id"
     live.wait_for(lambda: live.observer.sql(known, id=declined.id), "the decline")
     start_checkout(asked.short_code)
+    paid = make.link(status=LinkStatus.PAID, description=LONG)
     off = make.link(merchant=make.organization(name="Kettle & Crane"))
     switch_off = "UPDATE merchant_settings SET card_enabled = false WHERE organization_id = :id"
     live.observer.sql(switch_off, id=off.organization_id)
@@ -32,7 +33,8 @@ def faces(make: Make, live: LiveApp) -> dict[str, str]:
         "came back": f"/p/{chosen.short_code}?card=canceled",
         "declined": f"/p/{declined.short_code}",
         "PROCESSING": f"/p/{asked.short_code}?returned=1",
-        "PAID": f"/p/{make.link(status=LinkStatus.PAID, description=LONG).short_code}",
+        "PAID": f"/p/{paid.short_code}",
+        "receipt alone": f"/p/{paid.short_code}/receipt",
         "EXPIRED": f"/p/{make.link(status=LinkStatus.EXPIRED).short_code}",
         "CANCELED": f"/p/{make.link(status=LinkStatus.CANCELED).short_code}",
         "UNAVAILABLE": f"/p/{off.short_code}",

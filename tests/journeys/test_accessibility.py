@@ -54,7 +54,7 @@ OF_THE_REST = {
 }
 NO_PAGES = {
     "GET /static/<path:filename>", "GET /p/<short_code>/qr.svg", "GET /links/<uuid:link_id>/qr.svg",
-    "GET /links/<uuid:link_id>/qr.png", "GET /p/<short_code>/card/return",
+    "GET /links/<uuid:link_id>/qr.png", "GET /p/<short_code>/card/return", "GET /links/export.csv", "GET /metrics",
 }  # fmt: skip
 
 
@@ -73,7 +73,8 @@ def test_no_page_is_left_out():
         route for route in ACCESS if route.startswith("GET ") and not route.endswith(("health", "/live", "/ready"))
     }
 
-    assert {*EVERYBODYS, *OF_LINKS, *OF_THE_REST, *NO_PAGES, "GET /p/<short_code>"} == pages
+    of_tests_below = {"GET /p/<short_code>", "GET /p/<short_code>/receipt", "GET /admin/rates"}
+    assert {*EVERYBODYS, *OF_LINKS, *OF_THE_REST, *NO_PAGES, *of_tests_below} == pages
 
 
 def test_pages_for_everybody(visit):
@@ -106,6 +107,29 @@ def test_pages_as_other_members_see_them(make, member, role):
     refused = "/links/new" if role is not Role.OPERATOR else "/ledger"
 
     assert problems(member(role), [*paths, refused], LOOKS[:1]) == {}
+
+
+def test_pages_of_who_runs_the_platform(make, member, live_app):
+    live_app.observer.sql("UPDATE users SET is_platform_admin = true WHERE id = :id", id=make.merchant.owner.id)
+
+    assert problems(member(), ["/admin/rates"]) == {}
+
+
+def test_many_links_are_chosen_asked_about_and_canceled(make, member):
+    make.link(), make.link(status=LinkStatus.DRAFT)
+    page, found = member().go("/links"), {}
+
+    page.get_by_label("Choose all on this page").check()
+    expect(page.locator("[data-picked]")).to_have_text("2")
+    found["chosen"] = violations(page)
+    page.get_by_role("button", name="Cancel them").click()
+    expect(page.get_by_role("heading", name="Cancel these links?")).to_be_visible()
+    found["asked"] = violations(page)
+    page.get_by_role("button", name="Cancel 2 links").click()
+    expect(page.locator(".banner")).to_contain_text("2 links are canceled")
+    found["done"] = violations(page)
+
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
 def test_what_opens_over_a_page(make, member):

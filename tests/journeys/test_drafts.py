@@ -74,20 +74,20 @@ def test_the_second_of_two_tabs_is_told_and_keeps_what_was_typed(make, member):
     assert make.reload(draft).description == "Door repair, both hinges"
 
 
-def test_a_draft_opened_elsewhere_can_no_longer_be_edited_and_says_so(make, member):
-    draft = make.link(status=LinkStatus.DRAFT)
+def test_the_amount_of_a_draft_opened_elsewhere_can_no_longer_be_changed(make, member):
+    draft = make.link(status=LinkStatus.DRAFT, amount_minor=560_00)
     merchant = member()
     editing, opening = merchant.go(f"/links/{draft.id}/edit"), merchant.open(f"/links/{draft.id}")
     opening.get_by_role("button", name="Open the link").click()
     expect(opening.locator("#link_live .badge").first).to_have_text("Open")
 
-    editing.get_by_label("What is it for?").fill("Something else")
+    editing.get_by_label("Amount", exact=True).fill("56.00")
     editing.get_by_role("button", name="Save the draft").click()
 
-    expect(editing.locator("#alerts")).to_contain_text("This draft was opened or discarded in the meantime")
-    expect(editing.get_by_label("What is it for?")).to_have_value("Something else")
+    expect(editing.locator("#alerts")).to_contain_text("This link was opened in the meantime")
+    expect(editing.get_by_label("Amount", exact=True)).to_have_value("56.00")
     expect(editing.get_by_role("button", name="Save the draft")).to_be_enabled()
-    assert make.reload(draft).description == "A red bicycle"
+    assert make.reload(draft).amount_minor == 560_00
 
 
 def test_the_preview_shows_what_will_be_read_not_what_is_typed(member):
