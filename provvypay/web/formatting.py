@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,12 @@ def install(app: Flask) -> None:
     """Register the filters."""
     for function in (money, amount_parts, token, when, when_exact, iso):
         app.add_template_filter(function)
+    app.jinja_env.globals["still"] = _still(app)
+
+
+def _still(app: Flask) -> Callable[[str], object]:
+    """Return what gives templates a part that is the same on every page for everybody: Jinja keeps it drawn."""
+    return lambda name: app.jinja_env.get_template(name).module
 
 
 def use_time_zone(name: str) -> None:
