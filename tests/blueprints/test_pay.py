@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -53,6 +54,15 @@ def came_back(customer, url, link):
 
 
 # ---------------------------------------------------------------- the page
+
+
+def test_until_when_it_can_be_paid_says_year_and_zone(customer, make):
+    link = make.link(expires_at=now() + dt.timedelta(days=3))
+
+    said = show(customer, link).text
+
+    local = link.expires_at.astimezone(ZoneInfo(make.merchant.time_zone))
+    assert f"Pay until {local.day} {local:%b %Y, %H:%M:%S} {local:%Z}" in said
 
 
 def test_the_page_says_who_asks_for_what(customer, link):
