@@ -87,6 +87,12 @@ def test_a_refused_form_comes_back_with_a_sentence_at_each_field_and_what_was_ty
     assert observer.sql("SELECT 1 FROM users WHERE email = :email", email=address) == []
 
 
+def test_hint_and_refusal_of_a_password_are_one_sentence(client, sign_up):
+    refused = sign_up(password="short").errors()["password"]
+
+    assert refused in client.get("auth.signup").text
+
+
 def test_a_refused_fragment_is_the_form_alone(sign_up):
     page = sign_up(hx=True, name="")
 
