@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
 import time
 
 import pytest
+
+from provvypay.models.payment import PaymentAttempt
 
 
 def test_siz_01_a_form_of_five_megabytes_is_refused(client):
@@ -48,3 +51,33 @@ def test_siz_03_a_packed_body_is_not_unpacked(path, client):
     page = client.open("POST", path, data=bomb, headers={"Content-Encoding": "gzip"})
 
     assert page.status == 415
+
+
+def test_siz_01_the_way_to_the_card_page_takes_no_more_than_a_form(client, make, sandbox, rows):
+    link = make.link()
+
+    answer = client.open("POST", f"/p/{link.short_code}/card", data={"csrf_token": client.token(), "x": "a" * 300_000})
+
+    assert answer.status == 413
+    assert rows(PaymentAttempt) == (0,)
+
+
+@pytest.mark.parametrize("path", ["/login", "/webhooks/stripe", "/p/BBBBBBBB/card"])
+def test_siz_02_a_body_that_does_not_say_its_length_is_refused(path, client):
+    answer = client.open(
+        "POST",
+        path,
+        input_stream=io.BytesIO(b"a=1"),
+        headers={"Transfer-Encoding": "chunked", "Content-Type": "application/x-www-form-urlencoded"},
+    )
+
+    assert answer.status == 411
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "FOO"])
+@pytest.mark.parametrize("path", ["/p/BBBBBBBB", "/p/BBBBBBBB/card", "/p/BBBBBBBB/receipt", "/webhooks/stripe"])
+def test_hdr_02_methods_that_no_page_has_are_refused(method, path, client):
+    answer = client.open(method, path, headers={"X-HTTP-Method-Override": "POST"})
+
+    assert answer.status == 405
+    assert answer.headers["Allow"]
