@@ -39,12 +39,8 @@ def work(queue_name: str) -> None:
         def handle_warm_shutdown_request(self) -> None:
             asked_to_stop.set()
 
-    def stop(*_: object) -> None:
-        raise SystemExit(0)
-
     while not asked_to_stop.is_set():
-        for number in (signal.SIGTERM, signal.SIGINT):  # RQ puts its own in their place as soon as it works
-            signal.signal(number, stop)
+        end_when_told()  # RQ puts its own handlers in this one's place as soon as it works
         try:
             connection = queue.client(socket_timeout=40)
             worker = Worker(
@@ -60,12 +56,17 @@ def work(queue_name: str) -> None:
         except redis.RedisError as error:
             if asked_to_stop.is_set():
                 return
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, stop)
+            end_when_told()
             log.warning("worker.waits_for_redis", queue=queue_name, error=type(error).__name__)
             time.sleep(1)
         else:
             return
+
+
+def end_when_told() -> None:
+    """End at once when told to: no job is under way."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
 
 
 def work_all() -> int:
