@@ -50,4 +50,4 @@ def test_an_unknown_group_is_refused_with_the_names_there_are():
     )
 
     assert done.returncode == 2
-    assert "settle, create, pay, poll, server, event" in done.stderr
+    assert "settle, create, pay, poll, server, event, links" in done.stderr

@@ -15,7 +15,7 @@ from provvypay.flows import create_link
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
 from provvypay.models.payment_link import PaymentLink
-from provvypay.services import keyset, link_contacts, link_list, link_search
+from provvypay.services import keyset, link_contacts, link_list, link_query, link_search
 from provvypay.services.link_contacts import NOBODY, Contact
 from provvypay.services.link_list import ARCHIVED, SORTS, Filter
 from provvypay.services.payment_links import LinkDetails
@@ -275,6 +275,28 @@ def test_a_search_reads_what_it_finds_and_no_more(
     assert len(page.rows) == hits
     assert through(before, after) == 0
     assert by_index(before, after, "payment_links") <= most_read
+
+
+def test_a_frequent_word_is_found_where_it_is_rare(
+    make: Make, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every link has the word, but what was asked for lies behind more links than are asked one by one."""
+    monkeypatch.setattr(link_query, "WINDOW", 10)
+    org = make.merchant.organization_id
+    with many_links(observer, org, 6_000) as session:
+        before = rows_read(session)
+        lists = {
+            (status, sort): link_list.page(session, org, Filter(status, "crate", sort))
+            for status in (None, "PAID", "EXPIRED")
+            for sort in SORTS
+        }
+        plain = {key: link_list.page(session, org, Filter(key[0], "", key[1])) for key in lists}
+        after = rows_read(session)
+
+    assert {key: page.rows for key, page in lists.items()} == {key: page.rows for key, page in plain.items()}
+    assert len(lists["PAID", "newest"].rows) == 25
+    assert lists["EXPIRED", "amount"].rows == []
+    assert through(before, after) == 0
 
 
 def test_the_sweep_reads_what_is_due_and_no_more(make: Make, observer: Observer) -> None:
