@@ -273,6 +273,14 @@ LINKS = (
         ("UPDATE payment_links SET status = 'CANCELED', closed_at = opened_at WHERE id = :link_open RETURNING id",),
     ),
     Tampering(
+        "links.words_are_its_own",
+        ("UPDATE link_search SET words = 'x' WHERE link_id = :link_open RETURNING link_id",),
+    ),
+    Tampering(
+        "links.words_are_its_own",
+        ("DELETE FROM link_contacts WHERE link_id = :link_open RETURNING link_id",),
+    ),
+    Tampering(
         "links.moments_are_the_events",
         ("UPDATE payment_links SET closed_at = closed_at - interval '1 hour' WHERE id = :link_expired RETURNING id",),
     ),

@@ -110,4 +110,15 @@ CHECKS = (
             AND (p.value_minor, p.currency) = (l.amount_minor, l.currency)
         """,
     ),
+    Check(
+        "I-48",
+        "links.words_are_its_own",
+        "A link is found by the words it has now, its customer's among them, and by no others.",
+        """
+        SELECT 'link_search', l.id::text, CASE WHEN w.link_id IS NULL THEN 'is missing' ELSE 'has other words' END
+        FROM payment_links l LEFT JOIN link_contacts c ON c.link_id = l.id LEFT JOIN link_search w ON w.link_id = l.id
+        WHERE w.words IS DISTINCT FROM link_lexemes(l.organization_id,
+            concat_ws(' ', l.short_code, l.description, l.reference, c.name, c.email), l.amount_minor, l.currency)
+        """,
+    ),
 )
