@@ -1,5 +1,7 @@
 """Everything a customer needs, and a merchant's first link, in a browser that runs no script."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -66,11 +68,24 @@ def test_a_link_is_canceled_on_a_page_of_its_own(make, member):
     assert make.reload(link).status == LinkStatus.CANCELED
 
 
-def test_a_form_sent_twice_by_an_impatient_hand_makes_one_link(make, member, live_app):
+def test_a_form_whose_answer_was_lost_makes_one_link_when_it_is_sent_again(make, member, live_app):
     page = member(scripts=False).go("/links/new")
     steps.fill_link(page)
+    sent = []
 
-    page.get_by_role("button", name="Open the link").dblclick()
+    def lose_the_first_answer(route):
+        sent.append(route.request.post_data)
+        if len(sent) == 1:
+            route.fetch(max_redirects=0)
+        else:
+            route.continue_()
+
+    page.route(re.compile("/links$"), lose_the_first_answer)
+    button = page.get_by_role("button", name="Open the link")
+    button.click(no_wait_after=True)
+    live_app.wait_for(lambda: page.title() and sent, "the first sending")
+    button.click()
 
     expect(page.locator("#link_live .badge").first).to_have_text("Open")
+    assert len(sent) == 2
     assert live_app.observer.count("payment_links", make.merchant.organization_id) == 1
