@@ -29,12 +29,9 @@ LOOKS: tuple[Look, ...] = (
     ("light", PHONE, COLORS),
 )
 
-# A colour that changes with the theme is on its way for a millisecond even where nothing shall move.
+# What arrives on a page glides in for a millisecond even where nothing shall move.
 _RUN = """async (options) => {
-  const frame = () => new Promise((done) => requestAnimationFrame(done));
-  await frame();
   await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => null)));
-  await frame();
   const found = await axe.run(document, options);
   const tooWide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
   const all = found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join(", ")}`);
