@@ -13,12 +13,17 @@ from tests.journeys.visitor import DESK, PHONE
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 EVERYTHING: dict[str, Any] = {
     "resultTypes": ["violations"],
+    "preload": False,
     "runOnly": {"type": "tag", "values": TAGS},
     # the one rule of WCAG 2.2, which axe leaves off by itself
     "rules": {"target-size": {"enabled": True}},
 }
 # What a theme can change: it moves nothing and adds nothing.
-COLORS: dict[str, Any] = {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": ["color-contrast"]}}
+COLORS: dict[str, Any] = {
+    "resultTypes": ["violations"],
+    "preload": False,
+    "runOnly": {"type": "rule", "values": ["color-contrast"]},
+}
 
 # Both widths with every rule, and all four looks for their colours.
 Look = tuple[str, dict[str, int], dict[str, Any]]
@@ -28,6 +33,9 @@ LOOKS: tuple[Look, ...] = (
     ("dark", PHONE, EVERYTHING),
     ("light", PHONE, COLORS),
 )
+# For what is made of parts that other pages show in all four.
+OPPOSITE = LOOKS[::2]
+ONE = LOOKS[:1]
 
 # What arrives on a page glides in for a millisecond even where nothing shall move.
 _RUN = """async (options) => {

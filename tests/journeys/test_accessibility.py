@@ -7,7 +7,7 @@ from provvypay.domain.roles import Role
 from provvypay.domain.statuses import ExceptionKind, LinkStatus
 from provvypay.services.sign_in import account_key
 from tests.journeys import steps
-from tests.journeys.axe import LOOKS, violations
+from tests.journeys.axe import LOOKS, ONE, OPPOSITE, violations
 from tests.journeys.sights import database_away, faces, number_of, shop
 from tests.web.access import ACCESS
 
@@ -97,7 +97,7 @@ def test_pages_of_a_busy_merchant(make, member, live_app, pages):
 def test_pages_of_a_merchant_who_has_nothing_yet(member):
     paths = ["/dashboard", "/links", "/ledger", "/exceptions", "/notifications"]
 
-    assert problems(member(), paths) == {}
+    assert problems(member(), paths, OPPOSITE) == {}
 
 
 @pytest.mark.parametrize("role", [Role.ACCOUNTANT, Role.OPERATOR, Role.VIEWER])
@@ -108,13 +108,13 @@ def test_pages_as_other_members_see_them(make, member, role):
     paths = ["/dashboard", "/links", f"/links/{link.id}", f"/links/{draft.id}", "/settings/organization", "/exceptions"]
     refused = "/links/new" if role is not Role.OPERATOR else "/ledger"
 
-    assert problems(member(role), [*paths, refused], LOOKS[:1]) == {}
+    assert problems(member(role), [*paths, refused], ONE) == {}
 
 
 def test_pages_of_who_runs_the_platform(make, member, live_app):
     live_app.observer.sql("UPDATE users SET is_platform_admin = true WHERE id = :id", id=make.merchant.owner.id)
 
-    assert problems(member(), ["/admin/rates"]) == {}
+    assert problems(member(), ["/admin/rates"], OPPOSITE) == {}
 
 
 def test_many_links_are_chosen_asked_about_and_canceled(make, member):
@@ -123,13 +123,13 @@ def test_many_links_are_chosen_asked_about_and_canceled(make, member):
 
     page.get_by_label("Choose all on this page").check()
     expect(page.locator("[data-picked]")).to_have_text("2")
-    found["chosen"] = violations(page)
+    found["chosen"] = violations(page, OPPOSITE)
     page.get_by_role("button", name="Cancel them").click()
     expect(page.get_by_role("heading", name="Cancel these links?")).to_be_visible()
-    found["asked"] = violations(page)
+    found["asked"] = violations(page, OPPOSITE)
     page.get_by_role("button", name="Cancel 2 links").click()
     expect(page.locator(".banner")).to_contain_text("2 links are canceled")
-    found["done"] = violations(page)
+    found["done"] = violations(page, OPPOSITE)
 
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
@@ -141,15 +141,15 @@ def test_what_opens_over_a_page(make, member):
 
     page = merchant.go(f"/links/{link.id}")
     page.locator("#cancel").click()
-    found["dialog"] = violations(page)
+    found["dialog"] = violations(page, OPPOSITE)
     page = merchant.go(f"/links/{draft.id}")
     page.get_by_role("button", name="Open the link").click()
     expect(page.locator(".toasts .toast")).to_be_visible()
-    found["toast"] = violations(page)
+    found["toast"] = violations(page, OPPOSITE)
     page = phone.go("/dashboard")
     page.get_by_role("button", name="Menu").click()
     expect(page.get_by_role("link", name="Payment links")).to_be_visible()
-    found["menu"] = violations(page, LOOKS[2:])
+    found["menu"] = violations(page, OPPOSITE[1:])
 
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
@@ -162,22 +162,22 @@ def test_forms_after_an_error(make, member, visit):
     page.get_by_text("On a day").click()
     page.get_by_role("button", name="Open the link").click()
     expect(page.locator(".error-summary")).to_be_focused()
-    found["link"] = violations(page)
+    found["link"] = violations(page, OPPOSITE)
     page = merchant.go("/settings/organization")
     page.get_by_label("Name", exact=True).fill("")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".error-summary")).to_be_focused()
-    found["organization"] = violations(page)
+    found["organization"] = violations(page, OPPOSITE)
     page = stranger.go("/signup")
     page.get_by_role("button", name="Create the account").click()
     expect(page.locator(".error-summary")).to_be_focused()
-    found["sign-up"] = violations(page)
+    found["sign-up"] = violations(page, OPPOSITE)
     page = stranger.go("/login")
     page.get_by_label("E-mail").fill("nobody@people.example")
     page.get_by_label("Password", exact=True).fill("not the password")
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator(".error-summary")).to_be_focused()
-    found["sign-in"] = violations(page)
+    found["sign-in"] = violations(page, OPPOSITE)
 
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
@@ -211,7 +211,7 @@ def test_every_error_page(make, member, visit, live_app):
 
     def note(status, page):
         statuses.append(status)
-        found[status] = violations(page)
+        found[status] = violations(page, OPPOSITE)
 
     note(stranger.page.goto(stranger.url("/no-such-page")).status, stranger.page)
     note(viewer.page.goto(viewer.url("/links/new")).status, viewer.page)
