@@ -139,6 +139,7 @@ RULES = (
             "provvypay/sandbox/stripe/payment_objects.py:payment_intent:": "one JSON object, as it stands on the wire",
             "provvypay/sandbox/stripe/payment_objects.py:charge:": "one JSON object, as it stands on the wire",
             "provvypay/sandbox/stripe/payments.py:_charge_card:": "what may become of a charge, in Stripe’s order",
+            "provvypay/kit/settings.py:load:": "every setting, one after the other",
             "provvypay/integrations/stripe.py::": "one vendor, one module: its questions, answers and errors together",
             "provvypay/services/checkout.py::": "attempts and their sessions, which are locked and read together",
             "provvypay/services/payment_links.py:create:": "one insert with its columns spelled out",

@@ -59,6 +59,20 @@ class Settings:
     """HEDERA_NETWORK: testnet or mainnet"""
     hedera_mirror_node_url: str
     """HEDERA_MIRROR_NODE_URL: no trailing slash, without /api/v1; default: Hedera's own of the network"""
+    xero_client_id: str | None
+    """XERO_CLIENT_ID: of our app at Xero; without it no Xero can be connected"""
+    xero_client_secret: str | None
+    """XERO_CLIENT_SECRET"""
+    xero_redirect_uri: str | None
+    """XERO_REDIRECT_URI: where Xero sends people back, byte for byte as registered"""
+    xero_api_base: str
+    """XERO_API_BASE: no trailing slash, without /api.xro/2.0"""
+    xero_identity_base: str
+    """XERO_IDENTITY_BASE: no trailing slash; tokens are asked for below /connect"""
+    xero_login_base: str
+    """XERO_LOGIN_BASE: no trailing slash; people consent at /identity/connect/authorize"""
+    xero_app_base: str
+    """XERO_APP_BASE: no trailing slash; where a merchant looks at a document in Xero"""
     metrics_token: str | None
     """METRICS_TOKEN: what a scraper sends to read /metrics; without it they are read on this machine in development"""
     sentry_dsn: str | None
@@ -131,6 +145,13 @@ def load(environ: Mapping[str, str]) -> Settings:
         hedera_mirror_node_url=reader.base(
             "HEDERA_MIRROR_NODE_URL", default=f"https://{network}.mirrornode.hedera.com"
         ),
+        xero_client_id=reader.optional("XERO_CLIENT_ID"),
+        xero_client_secret=reader.optional("XERO_CLIENT_SECRET"),
+        xero_redirect_uri=reader.optional("XERO_REDIRECT_URI", pattern=r"https?://\S+", like="https://…/xero/callback"),
+        xero_api_base=reader.base("XERO_API_BASE", default="https://api.xero.com"),
+        xero_identity_base=reader.base("XERO_IDENTITY_BASE", default="https://identity.xero.com"),
+        xero_login_base=reader.base("XERO_LOGIN_BASE", default="https://login.xero.com"),
+        xero_app_base=reader.base("XERO_APP_BASE", default="https://go.xero.com"),
         metrics_token=reader.optional("METRICS_TOKEN", pattern=r"\S{16,}", like="16 characters or more, no spaces"),
         sentry_dsn=reader.optional("SENTRY_DSN"),
         enable_card_payments=reader.flag("ENABLE_CARD_PAYMENTS", default=True),
@@ -172,6 +193,10 @@ def _check_together(settings: Settings, reader: _Reader, *, sandbox_allowed: boo
         ("STRIPE_CHECKOUT_ORIGIN", settings.stripe_checkout_origin),
         ("COINGECKO_API_BASE", settings.coingecko_api_base),
         ("HEDERA_MIRROR_NODE_URL", settings.hedera_mirror_node_url),
+        ("XERO_API_BASE", settings.xero_api_base),
+        ("XERO_IDENTITY_BASE", settings.xero_identity_base),
+        ("XERO_LOGIN_BASE", settings.xero_login_base),
+        ("XERO_APP_BASE", settings.xero_app_base),
     ):
         if urlsplit(url).hostname in _LOOPBACK:
             reader.refuse(name, "points at this machine; set PROVVYPAY_ALLOW_SANDBOX=1 if a sandbox is really meant")

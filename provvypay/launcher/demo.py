@@ -110,11 +110,22 @@ def environment(demo: Demo, postgres: EmbeddedPostgres, valkey: EmbeddedValkey) 
         "COINGECKO_API_BASE": f"{demo.sandbox_url}/coingecko/api/v3",
         "COINGECKO_PLAN": "demo",
         "HEDERA_MIRROR_NODE_URL": f"{demo.sandbox_url}/mirror_node",
+        **xero(demo),
         "ENABLE_CARD_PAYMENTS": "1",
         "ENABLE_HEDERA_PAYMENTS": "0",
         "ENABLE_XERO_SYNC": "0",
         "NO_PROXY": "*",
         "no_proxy": "*",
+    }
+
+
+def xero(demo: Demo) -> dict[str, str]:
+    """Return the settings of the sandbox's Xero and its one app. Xero sends nobody back to 127.0.0.1."""
+    return {
+        "XERO_CLIENT_ID": "5A4DB0C5A4DB0C5A4DB0C5A4DB0C0001",
+        "XERO_CLIENT_SECRET": "sandbox-app-secret",
+        "XERO_REDIRECT_URI": f"http://localhost:{demo.port}/xero/callback",
+        **{f"XERO_{name}_BASE": f"{demo.sandbox_url}/xero" for name in ("API", "IDENTITY", "LOGIN", "APP")},
     }
 
 
