@@ -268,10 +268,14 @@ class BalanceTransaction(Base):
         UniqueConstraint("provider_id"),
         UniqueConstraint("organization_id", "id"),
         ForeignKeyConstraint(["organization_id", "payment_id"], ["payments.organization_id", "payments.id"]),
-        CheckConstraint("fee_minor >= 0", name="fee_minor"),
+        CheckConstraint(
+            "CASE type WHEN 'adjustment' THEN amount_minor = 0 AND fee_minor <> 0 ELSE fee_minor >= 0 END",
+            name="fee_minor",
+        ),
         CheckConstraint("net_minor = amount_minor - fee_minor", name="net_minor"),
         currency_shape(),
         Index("ix_balance_transactions_by_payment", "organization_id", "payment_id"),
+        Index("uq_balance_transactions_charge", "payment_id", unique=True, postgresql_where=text("type = 'charge'")),
     )
 
     id: Mapped[Id]
@@ -279,9 +283,10 @@ class BalanceTransaction(Base):
     payment_id: Mapped[uuid.UUID]
     provider_id: Mapped[str]
     type: Mapped[str]
-    """Stripe's word; `charge` in this version"""
+    """`charge`; or `adjustment`, the difference of the fee when the charge names another line of Stripe's"""
     amount_minor: Mapped[Minor]
     fee_minor: Mapped[Minor]
+    """negative where an adjustment gives some of it back"""
     net_minor: Mapped[Minor]
     currency: Mapped[CurrencyCode]
     """the settlement currency, which may differ from the payment's"""

@@ -77,6 +77,10 @@ def _fee(row: Any) -> str:
     return _money(row.data, "fee_minor")
 
 
+def _fee_adjusted(row: Any) -> str:
+    return f"{_money(row.data, 'before_minor')} before, {_money(row.data, 'fee_minor')} now"
+
+
 def _nothing(_row: Any) -> None:
     return None
 
@@ -112,6 +116,7 @@ _TOLD: dict[str, Told] = {
         _says("The customer’s bank did not send it. Nothing was charged."),
     ),
     "fee.booked": Told("book", None, "Processor fee booked", _fee),
+    "fee.adjusted": Told("book", None, "Processor fee adjusted", _fee_adjusted),
 }
 _HELD: dict[str, tuple[str, str]] = {
     ExceptionKind.DOUBLE: ("double", "Paid a second time"),

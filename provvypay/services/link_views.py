@@ -80,10 +80,13 @@ _PAYMENT = text("""
     FROM settlements s
     JOIN settlement_parts t ON t.settlement_id = s.id AND t.organization_id = s.organization_id
     JOIN payments p ON p.id = t.payment_id AND p.organization_id = s.organization_id
-    LEFT JOIN balance_transactions b
-        ON b.organization_id = p.organization_id AND b.payment_id = p.id AND b.type = 'charge'
+    LEFT JOIN LATERAL (
+        SELECT min(f.currency) AS currency, CAST(sum(f.fee_minor) AS bigint) AS fee_minor,
+            CAST(sum(f.net_minor) AS bigint) AS net_minor
+        FROM balance_transactions f WHERE f.organization_id = :org AND f.payment_id = p.id
+            AND f.type IN ('charge', 'adjustment')) AS b ON true
     WHERE s.organization_id = :org AND s.link_id = :id AND s.voided_at IS NULL
-    ORDER BY p.occurred_at DESC, b.occurred_at DESC LIMIT 1
+    ORDER BY p.occurred_at DESC LIMIT 1
 """)
 
 

@@ -123,7 +123,8 @@ _ACTIVITY = text("""
         UNION ALL
         SELECT e.link_id, e.kind, e.data, e.occurred_at, e.created_at
         FROM recent r JOIN payment_events e ON e.link_id = r.id
-        WHERE e.organization_id = :id AND e.kind IN ('payment.held', 'card.declined', 'card.paused', 'fee.booked')
+        WHERE e.organization_id = :id
+          AND e.kind IN ('payment.held', 'card.declined', 'card.paused', 'fee.booked', 'fee.adjusted')
           AND e.occurred_at > :since
     )
     SELECT h.event, h.link_id, h.data, h.at, l.description, l.amount_minor, l.currency

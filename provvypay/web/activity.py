@@ -37,6 +37,7 @@ _WORDS = {
     "card.declined": ("circle-cross", "quiet", "Card declined by the bank"),
     "card.paused": ("alert", "warn", "Cards paused: many were declined"),
     "fee.booked": ("book", "quiet", "Fee booked"),
+    "fee.adjusted": ("book", "quiet", "Fee adjusted"),
 }
 
 _EXCEPTIONS = {
@@ -53,7 +54,7 @@ def describe(one: Happening) -> ActivityLine | None:
         return None
     icon, tone, what = words
     amount = money(one.amount_minor, one.currency)
-    if one.event == "fee.booked":
+    if one.event in {"fee.booked", "fee.adjusted"}:
         amount = money(int(one.data["fee_minor"]), str(one.data["currency"]))
     elif one.event == "payment.held":
         amount = money(int(one.data["amount_minor"]), str(one.data["currency"]))

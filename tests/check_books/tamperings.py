@@ -653,6 +653,7 @@ CLEARING = (
     Tampering(
         "clearing.one_charge_per_payment",
         (
+            "DROP INDEX uq_balance_transactions_charge",
             _copy(
                 "balance_transactions",
                 "payment_id = :payment_paid",
@@ -663,7 +664,7 @@ CLEARING = (
             ),
             "SELECT min(id::text) FROM balance_transactions WHERE payment_id = :payment_paid",
         ),
-        also=("completeness.timeline_tells_of_money",),
+        also=("completeness.timeline_tells_of_money", "guards.unique_indexes_are_there"),
     ),
     Tampering(
         "clearing.accounts_follow_from_facts",

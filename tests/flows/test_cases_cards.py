@@ -564,6 +564,28 @@ def test_case_23_the_fee_comes_later(link: PaymentLink, books: Books, sandbox: S
     assert books.balances == settled_books(120_50)
 
 
+@pytest.mark.parametrize("another", [fee(120_50) + 1_25, fee(120_50) - 1_25, 0])
+def test_case_23_a_fee_that_changes_later_is_adjusted_once(
+    another: int, link: PaymentLink, books: Books, sandbox: SandboxControl, run_jobs: Run
+) -> None:
+    url = start_checkout(link.short_code)
+    sandbox.pay(url)
+    everything_arrives(sandbox, run_jobs)
+    charge = next(c for c in sandbox.get("/stripe/books")["charges"] if c["client_reference_id"] == link.short_code)
+
+    sandbox.post("/stripe/fees/rename", charge=charge["charge"], fee=another)
+    everything_arrives(sandbox, run_jobs)
+    confirm(session_of(url))
+
+    assert books.balances == {"AUD": {k: v for k, v in _with_fee(120_50, another).items() if v}}
+    assert books.events[-2:] == ["fee.booked", "fee.adjusted"]
+    assert books.counts == {**ONCE, "journals": 4}
+
+
+def _with_fee(amount: int, kept: int) -> dict[str, int]:
+    return {"1050": amount - kept, "4000": -amount, "6100": kept}
+
+
 def test_case_24_stripe_settles_in_another_currency(make: Make, sandbox: SandboxControl, run_jobs: Run) -> None:
     sandbox.post("/stripe/settings", settlement_currencies=["aud"], exchange_rates={"usd": "1.5"})
     with acting_as("web"):

@@ -269,16 +269,38 @@ def test_i07_a_balance_transaction_that_does_not_add_up_is_refused(ground: Groun
         balance(write, ground.ids["payment_double"], net=1)
 
 
-def balance(write: Write, payment_id: str, *, currency: str = "AUD", fee: int = 5, net: int | None = None) -> None:
+def test_i07_a_charge_has_one_line_and_an_adjustment_only_a_fee(ground: Ground):
+    with ground.refuses("worker", "23505", "uq_balance_transactions_charge") as write:
+        balance(write, ground.ids["payment_paid"], fee=0)
+    for fee, net in ((5, 95), (0, 100)):
+        with ground.refuses("worker", "23514", "ck_balance_transactions_fee_minor") as write:
+            balance(write, ground.ids["payment_paid"], kind="adjustment", fee=fee, net=net)
+    with ground.refuses("worker", "23514", "wants journals {FEE}") as write:
+        balance(write, ground.ids["payment_converted"], kind="adjustment", amount=0, fee=-5, currency="USD")
+
+
+def balance(
+    write: Write,
+    payment_id: str,
+    *,
+    kind: str = "charge",
+    amount: int = 100,
+    currency: str = "AUD",
+    fee: int = 5,
+    net: int | None = None,
+) -> None:
     """Write Stripe's line of a charge over 1.00."""
     write(
         "INSERT INTO balance_transactions (id, organization_id, payment_id, provider_id, type, amount_minor, fee_minor,"
         " net_minor, currency, available_on, occurred_at)"
-        " VALUES (%(id)s, %(org)s, %(payment)s, 'txn_x', 'charge', 100, %(fee)s, %(net)s, %(currency)s, now(), now())",
+        " VALUES (%(id)s, %(org)s, %(payment)s, 'txn_x', %(kind)s, %(amount)s, %(fee)s, %(net)s, %(currency)s,"
+        " now(), now())",
         id=new(),
         payment=payment_id,
+        kind=kind,
+        amount=amount,
         fee=fee,
-        net=100 - fee if net is None else net,
+        net=amount - fee if net is None else net,
         currency=currency,
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from provvypay.sandbox.control.body import answer, flag, given, number, text, words
-from provvypay.sandbox.stripe import books, delivery, events, hand, queue, service, signature
+from provvypay.sandbox.stripe import books, delivery, events, fees, hand, queue, service, signature
 from provvypay.sandbox.stripe.state import StripeState
 from provvypay.sandbox.wishes import CannotDo
 
@@ -51,6 +51,16 @@ def _account(bp: Blueprint, state: StripeState) -> None:
     def settle_fees() -> Response:
         with state.core.lock:
             return answer({"arrived": state.core.timers.bring_forward("stripe.fee")})
+
+    @bp.post("/stripe/fees/rename")
+    def rename_fee() -> Response:
+        wanted = given("charge", "fee")
+        charge, fee = text(wanted, "charge"), int(number(wanted, "fee"))
+        with state.core.lock:
+            transaction = fees.rename(state, charge, fee) if fee >= 0 else None
+        if transaction is None:
+            raise CannotDo(f"There is no charge {charge} whose fee is known", 404)
+        return answer({"balance_transaction": transaction})
 
 
 def _sessions(bp: Blueprint, state: StripeState) -> None:

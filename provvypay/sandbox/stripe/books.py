@@ -55,9 +55,11 @@ def _charged(charges: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
 
 
 def _settled(state: StripeState) -> dict[str, dict[str, int]]:
-    """Return, by settlement currency, what the balance transactions add up to in minor units."""
+    """Return, by settlement currency, what the balance transactions that are named add up to in minor units."""
     totals: dict[str, dict[str, int]] = {}
     for transaction in state.table("balance_transactions").values():
+        if state.notes.get(transaction["id"], {}).get("replaced"):
+            continue
         total = totals.setdefault(transaction["currency"], {"count": 0, "amount": 0, "fee": 0, "net": 0})
         total["count"] += 1
         for name in ("amount", "fee", "net"):

@@ -40,6 +40,26 @@ def arrive(state: StripeState, charge_id: str) -> None:
     events.emit(state, "charge.updated", charge, previous={"balance_transaction": None})
 
 
+def rename(state: StripeState, charge_id: str, fee: int) -> dict[str, Any] | None:
+    """Let a charge name another balance transaction, with another fee, and tell of it. Hold the lock.
+
+    :returns: the new one; None while the charge has none. The old one stays as it is, for whoever kept its id
+    """
+    charge = state.table("charges").get(charge_id)
+    if charge is None or charge["balance_transaction"] is None:
+        return None
+    old = state.table("balance_transactions")[charge["balance_transaction"]]
+    details = [{**old["fee_details"][0], "amount": fee}]
+    changed = {"id": new_id("txn_3", 23), "created": state.core.clock.now(), "fee": fee, "fee_details": details}
+    new = state.put("balance_transactions", {**old, **changed, "net": old["amount"] - fee})
+    state.notes.setdefault(old["id"], {})["replaced"] = True
+    charge["balance_transaction"] = new["id"]
+    if new["status"] == "pending":
+        state.core.timers.add(new["available_on"], "stripe.available", new["id"])
+    events.emit(state, "charge.updated", charge, previous={"balance_transaction": old["id"]})
+    return new
+
+
 def become_available(state: StripeState, transaction_id: str) -> None:
     """Move a balance transaction's money from pending to available. Hold the lock."""
     if transaction := state.table("balance_transactions").get(transaction_id):

@@ -34,14 +34,17 @@ CHECKS = (
             GROUP BY j.id),
         wanted AS (
             SELECT b.id AS source_id, 'FEE' AS kind, b.currency,
-                format('DEBIT 6100 %1$s, CREDIT 1050 %1$s', b.fee_minor) AS shape
-            FROM balance_transactions b WHERE b.fee_minor > 0
+                format(CASE WHEN b.fee_minor > 0 THEN 'DEBIT 6100 %1$s, CREDIT 1050 %1$s'
+                            ELSE 'DEBIT 1050 %1$s, CREDIT 6100 %1$s' END, abs(b.fee_minor)) AS shape
+            FROM balance_transactions b WHERE b.fee_minor <> 0
             UNION ALL
             SELECT b.id, 'CONVERSION_OUT', p.currency, format('DEBIT 1190 %1$s, CREDIT 1050 %1$s', p.value_minor)
-            FROM balance_transactions b JOIN payments p ON p.id = b.payment_id WHERE b.currency <> p.currency
+            FROM balance_transactions b JOIN payments p ON p.id = b.payment_id
+            WHERE b.currency <> p.currency AND b.type <> 'adjustment'
             UNION ALL
             SELECT b.id, 'CONVERSION_IN', b.currency, format('DEBIT 1050 %1$s, CREDIT 1190 %1$s', b.amount_minor)
-            FROM balance_transactions b JOIN payments p ON p.id = b.payment_id WHERE b.currency <> p.currency)
+            FROM balance_transactions b JOIN payments p ON p.id = b.payment_id
+            WHERE b.currency <> p.currency AND b.type <> 'adjustment')
         SELECT 'balance_transactions', source_id::text,
             format('%s: booked %s, wanted %s', kind, coalesce(booked.currency || ' ' || booked.shape, 'nothing'),
                coalesce(wanted.currency || ' ' || wanted.shape, 'nothing'))
@@ -77,7 +80,7 @@ CHECKS = (
             SELECT organization_id, currency, -fee_minor, 0, '1050' FROM balance_transactions
             UNION ALL
             SELECT b.organization_id, x.currency, x.minor, 0, '1050' FROM balance_transactions b
-            JOIN payments p ON p.id = b.payment_id AND p.currency <> b.currency,
+            JOIN payments p ON p.id = b.payment_id AND p.currency <> b.currency AND b.type <> 'adjustment',
                 LATERAL (VALUES (p.currency, -p.value_minor), (b.currency, b.amount_minor)) AS x (currency, minor)
             UNION ALL
             SELECT organization_id, currency, 0, CASE side WHEN 'DEBIT' THEN amount_minor ELSE -amount_minor END,

@@ -125,7 +125,8 @@ CHECKS = (
         UNION ALL
         SELECT 'balance_transactions', b.id::text, format('not in the timeline of link %s', p.link_id)
         FROM balance_transactions b JOIN payments p ON p.id = b.payment_id
-        LEFT JOIN payment_events e ON e.link_id = p.link_id AND e.kind = 'fee.booked' AND e.dedupe = b.provider_id
+        LEFT JOIN payment_events e ON e.link_id = p.link_id AND e.dedupe = b.provider_id
+            AND e.kind = CASE b.type WHEN 'adjustment' THEN 'fee.adjusted' ELSE 'fee.booked' END
         WHERE p.link_id IS NOT NULL AND e.id IS NULL
         """,
     ),

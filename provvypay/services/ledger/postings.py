@@ -140,3 +140,29 @@ def processor_fee(
             )
         )
     return tuple(drafts)
+
+
+def fee_adjustment(
+    balance_transaction_id: uuid.UUID,
+    *,
+    change_minor: int,
+    currency: str,
+    effective_at: dt.datetime,
+    link_id: uuid.UUID | None,
+) -> Draft:
+    """Return what a fee that became another one books: the difference, to the other side where it is given back.
+
+    :param change_minor: not zero, in the settlement currency
+    """
+    sides = (chart.PROCESSOR_FEES, chart.STRIPE_CLEARING)
+    debit, credit = sides if change_minor > 0 else sides[::-1]
+    return Draft(
+        kind="FEE",
+        source_type="BALANCE_TRANSACTION",
+        source_id=balance_transaction_id,
+        currency=currency,
+        effective_at=effective_at,
+        description="Stripe’s fee, adjusted",
+        link_id=link_id,
+        lines=_two_lines(debit, credit, abs(change_minor)),
+    )
