@@ -26,6 +26,7 @@ WEBHOOK_KINDS: dict[str, dict[str, Any]] = {
     "webhook_delay": {"seconds": 2.0},
     "webhook_drop": {},
     "no_fee": {"seconds": 60},
+    "refund_pending": {"reason": "processing"},
 }
 KINDS = REQUEST_KINDS | WEBHOOK_KINDS
 VENDORS = ("stripe", "coingecko", "mirror_node")

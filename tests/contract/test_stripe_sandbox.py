@@ -150,6 +150,76 @@ def test_every_event_and_its_object_fit(world, get, stripe_contract):
     }
 
 
+def test_refunds_and_disputes_fit_and_carry_every_key(get, post, control, stripe_contract, stripe_examples):
+    def paid() -> str:
+        session = post("/v1/checkout/sessions", FORM).json()["id"]
+        return control(f"stripe/sessions/{session}/pay")["charge"]
+
+    control("stripe/fees/settle")
+    charge, other = paid(), paid()
+    refund = post("/v1/refunds", {"charge": charge, "amount": "500", "metadata[refund_id]": "r1"}).json()
+    control("stripe/refunds/settle")
+    control(f"stripe/refunds/{refund['id']}/end", {"status": "failed", "reason": "lost_or_stolen_card"})
+    made = control(f"stripe/charges/{charge}/disputes", {})
+    control(f"stripe/disputes/{made['id']}/step", {"step": "won"})
+    control(f"stripe/charges/{other}/disputes", {"inquiry": True})
+    control(f"stripe/charges/{other}/early-warning")
+    expanded = {"expand[]": ["balance_transaction", "failure_balance_transaction", "charge"]}
+    failed = get(f"/v1/refunds/{refund['id']}", **expanded)
+    dispute = get(f"/v1/disputes/{made['id']}")
+
+    assert stripe_contract.of_answer(refund, "/v1/refunds", "post") == []
+    assert stripe_contract.of_answer(failed, "/v1/refunds/{refund}") == []
+    assert stripe_contract.of_schema(failed["failure_balance_transaction"], "balance_transaction") == []
+    assert stripe_contract.of_answer(dispute, "/v1/disputes/{dispute}") == []
+    for row in [*dispute["balance_transactions"], failed["balance_transaction"]]:
+        assert stripe_contract.of_schema(row, "balance_transaction") == []
+    listed = get("/v1/disputes", payment_intent=dispute["payment_intent"])
+    assert [row["id"] for row in listed["data"]] == [made["id"]]
+    for name, found in (("refund.succeeded", refund), ("dispute.needs_response", made)):
+        assert set(found) == set(stripe_examples[name])
+    taken = stripe_examples["dispute.needs_response"]["balance_transactions"][0]
+    assert set(dispute["balance_transactions"][0]) == set(taken)
+    kinds = set()
+    for event in get("/v1/events", limit=100)["data"]:
+        thing = event["data"]["object"]
+        if thing["object"] in ("refund", "dispute", "charge"):
+            assert stripe_contract.of_schema(thing, thing["object"]) == [], event["type"]
+        kinds.add(event["type"])
+    assert kinds >= {
+        "refund.created",
+        "refund.updated",
+        "refund.failed",
+        "charge.refunded",
+        "charge.refund.updated",
+        "charge.dispute.created",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.closed",
+        "charge.dispute.funds_reinstated",
+        "radar.early_fraud_warning.created",
+    }
+
+
+@pytest.mark.parametrize(
+    ("example", "form"),
+    [
+        ("error.400.charge_already_refunded", {}),
+        ("error.400.refund_greater_than_remaining", {"amount": "1100"}),
+    ],
+)
+def test_refused_refunds_are_worded_as_in_the_examples(post, control, stripe_examples, example, form):
+    session = post("/v1/checkout/sessions", FORM).json()["id"]
+    charge = control(f"stripe/sessions/{session}/pay")["charge"]
+    if not form:
+        post("/v1/refunds", {"charge": charge})
+
+    answer = post("/v1/refunds", {"charge": charge, **form})
+
+    model, found = stripe_examples[example]["body"]["error"], answer.json()["error"]
+    assert (answer.status_code, set(found)) == (stripe_examples[example]["status"], set(model))
+    assert found["message"].replace(charge, "") == model["message"].replace("ch_3SXk2aB7WZ01zgkW0AbCdEfG", "")
+
+
 @pytest.mark.parametrize(
     ("example", "state", "path"),
     [
@@ -299,7 +369,13 @@ def test_no_parameter_is_known_that_the_contract_does_not_have(post, stripe_cont
 
 
 def test_list_parameters_of_the_contract_are_known(get, stripe_contract):
-    for path in ("/v1/checkout/sessions", "/v1/payment_intents", "/v1/balance_transactions", "/v1/events"):
+    for path in (
+        "/v1/checkout/sessions",
+        "/v1/payment_intents",
+        "/v1/balance_transactions",
+        "/v1/events",
+        "/v1/refunds",
+    ):
         for parameter in stripe_contract.document["paths"][path]["get"]["parameters"]:
             answer = get(path, **{parameter["name"]: "x"})
             assert answer.get("error", {}).get("code") != "parameter_unknown", (path, parameter["name"])

@@ -43,6 +43,9 @@ def test_every_button_of_the_page_leads_somewhere(console, session, pay, control
     pay(session())
     pay(session(), card="4000002500003155", three_d_secure="leave")
     pay(session(allowed_payment_method_types=["us_bank_account"]), account_number="000123456789")
+    charge = pay(session())["charge"]
+    control(f"stripe/charges/{charge}/refunds", {"amount": 100})
+    control(f"stripe/charges/{charge}/disputes", {"inquiry": True})
     control("faults", {"kind": "no_fee", "seconds": 1})
     control("rates", {"prices": {"tether": {"usd": "1"}}, "missing_coins": ["usd-coin"]})
     drain()
@@ -50,7 +53,7 @@ def test_every_button_of_the_page_leads_somewhere(console, session, pay, control
     tree, _ = console()
     forms = {form.get("action") for form in tree.iter(SPACE + "form")}
 
-    assert len(forms) >= 18
+    assert len(forms) >= 24
     for action in forms:
         assert "There is no such button" not in http.post(f"{sandbox.url}{action}").text
     labels = {label.get("for") for label in tree.iter(SPACE + "label")}
@@ -182,3 +185,21 @@ def test_a_button_that_is_not_there_or_lacks_its_thing_is_refused(press):
     assert press("sessions/dance").status_code == 404
     assert "session is missing" in press("sessions/pay", outcome="Pay").text
     assert press("sessions/expire", session="cs_test_nope").status_code == 404
+
+
+def test_a_charge_is_refunded_and_disputed_by_its_buttons(press, session, pay, control, drain, console):
+    paid = pay(session())["charge"]
+    drain()
+
+    assert press("books/refund", charge=paid, amount="549").status_code == 303
+    refund = control("stripe/refunds")["refunds"][0]
+    press("refunds/end", refund=refund["id"], status="failed")
+    press("books/dispute", charge=paid, kind="inquiry")
+    dispute = control("stripe/disputes")["disputes"][0]
+    press("refunds/step", dispute=dispute["id"], step="escalate")
+    press("refunds/step", dispute=dispute["id"], step="lost")
+
+    assert (refund["amount"], control("stripe/refunds")["refunds"][0]["status"]) == (549, "failed")
+    assert control("stripe/books")["disputes"][0]["status"] == "lost"
+    assert "fraudulent lost USD 10.99" in console()[1]
+    assert press("books/refund", charge=paid).status_code == 409

@@ -11,6 +11,8 @@ from provvypay.sandbox.faults import KINDS, VENDORS
 from provvypay.sandbox.mirror_node import service as mirror_service
 from provvypay.sandbox.mirror_node.state import MirrorState
 from provvypay.sandbox.stripe import books
+from provvypay.sandbox.stripe.disputes import OPEN
+from provvypay.sandbox.stripe.refund_objects import INQUIRY_STATUSES
 from provvypay.sandbox.stripe.state import StripeState
 
 MOST_ROWS = 40
@@ -26,14 +28,33 @@ TONES = {
     "failed": "bad",
     "succeeded": "good",
     "pending": "accent",
+    "canceled": "quiet",
+    "needs_response": "bad",
+    "under_review": "accent",
+    "won": "good",
+    "lost": "bad",
+    "warning_needs_response": "warn",
+    "warning_under_review": "warn",
+    "warning_closed": "quiet",
+}
+STEP_WORDS = {
+    "respond": "Hand evidence in",
+    "escalate": "Make it a dispute",
+    "won": "Win",
+    "lost": "Lose",
+    "warning_closed": "Close",
 }
 _NEXT_SESSION = {"pattern": "/v1/checkout/sessions", "method": "POST", "remaining": 1}
+_NEXT_REFUND = {"pattern": "/v1/refunds", "method": "POST", "remaining": 1}
 PRESETS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Deliver every event three times", {"kind": "webhook_duplicate", "times": 3}),
     ("Shuffle events within a second", {"kind": "webhook_shuffle", "window_seconds": 1}),
     ("Delay events by 5 s", {"kind": "webhook_delay", "seconds": 5}),
     ("Lose every event", {"kind": "webhook_drop"}),
     ("No fee for 60 s after a charge", {"kind": "no_fee", "seconds": 60}),
+    ("Next refund stays pending", {"kind": "refund_pending", "remaining": 1}),
+    ("Next refund waits for money", {"kind": "refund_pending", "reason": "insufficient_funds", "remaining": 1}),
+    ("Next refund: made, but the line is cut", {"kind": "drop_after_commit", **_NEXT_REFUND}),
     ("Next session: made, but answered with 500", {"kind": "error_after_commit", **_NEXT_SESSION}),
     ("Next session: made, but the line is cut", {"kind": "drop_after_commit", **_NEXT_SESSION}),
     ("Next Stripe call: 500", {"kind": "error", "remaining": 1}),
@@ -68,6 +89,8 @@ def everything(core: Core, stripe: StripeState, gecko: GeckoState, mirror: Mirro
         "kinds": list(KINDS),
         "vendors": VENDORS,
         "books": _books(stripe),
+        "refunds": [_refund(row) for row in _latest(stripe.table("refunds"))],
+        "disputes": [_dispute(row) for row in _latest(stripe.table("disputes"))],
         "settings": stripe.settings,
     }
 
@@ -106,6 +129,30 @@ def _delivery(row: dict[str, Any]) -> dict[str, Any]:
         "tries": len(row["attempts"]),
         "when": moment(last["at"]) if last else "",
         "answer": (last["http_status"] or last["error"]) if last else "",
+    }
+
+
+def _refund(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **row,
+        "shown": fiat.formatted(row["amount"], row["currency"]),
+        "tone": TONES[row["status"]],
+        "why": row["pending_reason"] or row["failure_reason"] or "",
+        "when": moment(row["created"]),
+    }
+
+
+def _dispute(row: dict[str, Any]) -> dict[str, Any]:
+    inquiry = row["status"] in INQUIRY_STATUSES[:2]
+    steps = {"needs_response": ["respond"], "warning_needs_response": ["respond"]}.get(row["status"], [])
+    if row["status"] in OPEN:
+        steps = steps + (["escalate", "warning_closed"] if inquiry else ["won", "lost"])
+    return {
+        **row,
+        "shown": fiat.formatted(row["amount"], row["currency"]),
+        "tone": TONES[row["status"]],
+        "steps": [(step, STEP_WORDS[step]) for step in steps],
+        "when": moment(row["created"]),
     }
 
 
@@ -148,6 +195,9 @@ def _books(stripe: StripeState) -> dict[str, Any]:
             "shown_fee": _optional(line["fee"], line["settlement_currency"]),
             "shown_net": _optional(line["net"], line["settlement_currency"]),
             "when": moment(line["created"]),
+            "refundable": line["status"] == "succeeded" and line["amount_refunded"] < line["amount"],
+            "half": max(1, (line["amount"] - line["amount_refunded"]) // 2),
+            "back": fiat.formatted(line["amount_refunded"], line["currency"]) if line["amount_refunded"] else "",
         }
         for line in reversed(found["charges"][-MOST_ROWS:])
     ]

@@ -17,7 +17,7 @@ from provvypay.sandbox.core import Core
 from provvypay.sandbox.faults import UnknownFault
 from provvypay.sandbox.mirror_node import service as mirror_service
 from provvypay.sandbox.mirror_node.state import MirrorState
-from provvypay.sandbox.stripe import delivery, hand, queue, service
+from provvypay.sandbox.stripe import aftermath, delivery, hand, queue, service
 from provvypay.sandbox.stripe.errors import StripeError
 from provvypay.sandbox.stripe.state import StripeState
 from provvypay.sandbox.wishes import CannotDo
@@ -46,7 +46,7 @@ def blueprint(core: Core, stripe: StripeState, gecko: GeckoState, mirror: Mirror
     """Return the console's routes, bound to the states."""
     bp = Blueprint("console", __name__)
     actions = _sessions(stripe) | _webhooks(stripe) | _rates(core, gecko) | _exchange_rate(mirror)
-    actions |= _faults(core) | _time(core, stripe)
+    actions |= _faults(core) | _time(core, stripe) | _aftermath(stripe)
 
     def page(http_status: int = 200, error: str = "") -> Response:
         core.run_due()
@@ -87,6 +87,37 @@ def _sessions(stripe: StripeState) -> dict[tuple[str, str], Action]:
         ("sessions", "settle"): lambda form: hand.settle_debit(
             stripe, form["session"], succeed=form["answer"] == "arrives"
         ),
+    }
+
+
+def _aftermath(stripe: StripeState) -> dict[tuple[str, str], Action]:
+    def refund(form: Form) -> None:
+        amount = {"amount": int(form["amount"])} if form.get("amount") else {}
+        aftermath.refund(stripe, form["charge"], amount)
+
+    def dispute(form: Form) -> None:
+        aftermath.dispute(stripe, form["charge"], {"inquiry": form.get("kind") == "inquiry"})
+
+    def warn(form: Form) -> None:
+        aftermath.warn(stripe, form["charge"])
+
+    def end(form: Form) -> None:
+        aftermath.end_refund(stripe, form["refund"], form["status"])
+
+    def settle(_: Form) -> None:
+        with stripe.core.lock:
+            stripe.core.timers.bring_forward("stripe.refund")
+
+    def step(form: Form) -> None:
+        aftermath.decide(stripe, form["dispute"], form["step"])
+
+    return {
+        ("books", "refund"): refund,
+        ("books", "dispute"): dispute,
+        ("books", "warn"): warn,
+        ("refunds", "end"): end,
+        ("refunds", "settle"): settle,
+        ("refunds", "step"): step,
     }
 
 

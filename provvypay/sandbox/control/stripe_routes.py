@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from provvypay.sandbox.control.body import answer, flag, given, number, text, words
-from provvypay.sandbox.stripe import books, delivery, events, fees, hand, queue, service, signature
+from provvypay.sandbox.stripe import aftermath, books, delivery, events, fees, hand, queue, service, signature
 from provvypay.sandbox.stripe.state import StripeState
 from provvypay.sandbox.wishes import CannotDo
 
@@ -19,6 +19,8 @@ def register(bp: Blueprint, state: StripeState) -> None:
     """Add the routes below /_control/stripe."""
     _account(bp, state)
     _sessions(bp, state)
+    _refunds(bp, state)
+    _disputes(bp, state)
     _deliveries(bp, state)
     _events(bp, state)
 
@@ -90,6 +92,56 @@ def _sessions(bp: Blueprint, state: StripeState) -> None:
     def expire(session_id: str) -> Response:
         hand.expire(state, session_id)
         return answer({"session": hand.session(state, session_id)})
+
+
+def _refunds(bp: Blueprint, state: StripeState) -> None:
+    @bp.get("/stripe/refunds")
+    def refunds() -> Response:
+        state.core.run_due()
+        with state.core.lock:
+            return answer({"refunds": list(reversed(state.table("refunds").values()))})
+
+    @bp.post("/stripe/charges/<charge_id>/refunds")
+    def refund(charge_id: str) -> Response:
+        return answer(aftermath.refund(state, charge_id, given("amount", "reason")), 201)
+
+    @bp.post("/stripe/refunds/<refund_id>/end")
+    def end_refund(refund_id: str) -> Response:
+        wanted = given("status", "reason")
+        reason = text(wanted, "reason", "unknown")
+        return answer(aftermath.end_refund(state, refund_id, text(wanted, "status"), reason))
+
+    @bp.post("/stripe/refunds/settle")
+    def settle_refunds() -> Response:
+        with state.core.lock:
+            return answer({"ended": state.core.timers.bring_forward("stripe.refund")})
+
+
+def _disputes(bp: Blueprint, state: StripeState) -> None:
+    @bp.get("/stripe/disputes")
+    def disputes() -> Response:
+        state.core.run_due()
+        with state.core.lock:
+            return answer({"disputes": list(reversed(state.table("disputes").values()))})
+
+    @bp.post("/stripe/charges/<charge_id>/disputes")
+    def dispute(charge_id: str) -> Response:
+        wanted = given("reason", "amount", "inquiry")
+        flag(wanted, "inquiry")
+        return answer(aftermath.dispute(state, charge_id, wanted), 201)
+
+    @bp.post("/stripe/disputes/<dispute_id>/step")
+    def step(dispute_id: str) -> Response:
+        return answer(aftermath.decide(state, dispute_id, text(given("step"), "step")))
+
+    @bp.post("/stripe/disputes/settle")
+    def settle_disputes() -> Response:
+        with state.core.lock:
+            return answer({"opened": state.core.timers.bring_forward("stripe.dispute")})
+
+    @bp.post("/stripe/charges/<charge_id>/early-warning")
+    def warn(charge_id: str) -> Response:
+        return answer(aftermath.warn(state, charge_id), 201)
 
 
 def _deliveries(bp: Blueprint, state: StripeState) -> None:

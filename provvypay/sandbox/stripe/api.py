@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 
-from provvypay.sandbox.stripe import endpoints, events, gate, sessions
+from provvypay.sandbox.stripe import disputes, endpoints, events, gate, refunds, sessions
 from provvypay.sandbox.stripe.call import Call
 from provvypay.sandbox.stripe.errors import StripeError
 from provvypay.sandbox.stripe.gate import Endpoint
@@ -21,9 +21,12 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/v1/charges/<charge_id>", endpoints.read_charge),
     ("GET", "/v1/balance_transactions", endpoints.list_transactions),
     ("GET", "/v1/balance_transactions/<transaction_id>", endpoints.read_transaction),
-    ("GET", "/v1/refunds", endpoints.list_refunds),
-    ("GET", "/v1/refunds/<refund_id>", endpoints.read_refund),
-    ("GET", "/v1/disputes/<dispute_id>", endpoints.read_dispute),
+    ("GET", "/v1/charges/<charge_id>/refunds", refunds.of_charge),
+    ("POST", "/v1/refunds", refunds.create),
+    ("GET", "/v1/refunds", refunds.listed),
+    ("GET", "/v1/refunds/<refund_id>", refunds.read),
+    ("GET", "/v1/disputes", disputes.listed),
+    ("GET", "/v1/disputes/<dispute_id>", disputes.read),
     ("GET", "/v1/events", events.listed),
     ("GET", "/v1/events/<event_id>", events.read),
     ("POST", "/v1/webhook_endpoints", endpoints.create_webhook_endpoint),

@@ -12,6 +12,8 @@ def books(state: StripeState) -> dict[str, Any]:
     return {
         "charges": charges,
         "charged": _charged(charges),
+        "refunds": [_refund(row) for row in state.table("refunds").values()],
+        "disputes": [_dispute(row) for row in state.table("disputes").values()],
         "settled": _settled(state),
         "fees_pending": sum(1 for line in charges if line["status"] == "succeeded" and line["fee"] is None),
         "sessions": dict(Counter(session["status"] for session in state.table("sessions").values())),
@@ -40,6 +42,30 @@ def _line(state: StripeState, charge: dict[str, Any]) -> dict[str, Any]:
         "exchange_rate": transaction["exchange_rate"] if transaction else None,
         "fee": transaction["fee"] if transaction else None,
         "net": transaction["net"] if transaction else None,
+        "amount_refunded": charge["amount_refunded"],
+        "disputed": charge["disputed"],
+    }
+
+
+def _refund(row: dict[str, Any]) -> dict[str, Any]:
+    names = (
+        "charge payment_intent amount currency status pending_reason failure_reason reason created balance_transaction "
+        "failure_balance_transaction metadata"
+    ).split()
+    return {"refund": row["id"], **{name: row[name] for name in names}}
+
+
+def _dispute(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a dispute with what it has moved so far, in the settlement currency."""
+    lines = row["balance_transactions"]
+    names = "charge payment_intent amount currency status reason created".split()
+    return {
+        "dispute": row["id"],
+        **{name: row[name] for name in names},
+        "balance_transactions": [line["id"] for line in lines],
+        "moved": sum(line["amount"] for line in lines),
+        "fee": sum(line["fee"] for line in lines),
+        "settlement_currency": lines[0]["currency"] if lines else None,
     }
 
 

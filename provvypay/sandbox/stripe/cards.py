@@ -1,7 +1,7 @@
 """Test cards and test bank accounts, and what happens to who uses them.
 
 Reference: https://docs.stripe.com/testing, checked 2026-11-22. Cards whose speciality comes after the payment
-(disputes, refunds that fail) pay like any other card here.
+(disputes, refunds that fail) pay like any other card; see `refunds` and `disputes`.
 """
 
 import re
@@ -66,7 +66,7 @@ SUCCEEDING = frozenset(
     "5105105105105100 378282246310005 371449635398431 "
     "4000000000000259 4000000000002685 4000000000001976 4000000000005423 4000000000007726 4000000000005126".split()
 )
-"""Plain test cards, and those whose speciality would come after the payment."""
+"""Plain test cards, and those whose speciality comes after the payment."""
 
 NOT_A_TEST_CARD = _declined(
     "card_declined",

@@ -17,7 +17,6 @@ _LIST_TRANSACTIONS = shape(
     {**params.PAGE, "created": params.moment, "currency": text(), "source": text(), "type": text()},
     elsewhere=("payout",),
 )
-_LIST_REFUNDS = shape({**params.PAGE, "created": params.moment, "charge": text(), "payment_intent": text()})
 _CREATE_ENDPOINT = shape(
     {
         "url": params.url,
@@ -65,23 +64,6 @@ def list_transactions(call: Call) -> dict[str, Any]:
 
     rows = call.state.table("balance_transactions").values()
     return lists.page(rows, given, "/v1/balance_transactions", keep)
-
-
-def read_refund(call: Call, refund_id: str) -> dict[str, Any]:
-    """Answer GET /v1/refunds/{id}: the sandbox makes no refunds yet, so there never is one."""
-    call.check(_READ, "refund")
-    raise no_such("refund", refund_id)
-
-
-def list_refunds(call: Call) -> dict[str, Any]:
-    """Answer GET /v1/refunds."""
-    return lists.page([], call.check(_LIST_REFUNDS, "list of refund"), "/v1/refunds")
-
-
-def read_dispute(call: Call, dispute_id: str) -> dict[str, Any]:
-    """Answer GET /v1/disputes/{id}: the sandbox makes no disputes yet, so there never is one."""
-    call.check(_READ, "dispute")
-    raise no_such("dispute", dispute_id)
 
 
 def create_webhook_endpoint(call: Call) -> dict[str, Any]:

@@ -37,6 +37,13 @@ EXPANDABLE: dict[str, dict[str, str]] = {
         "review": "review",
     },
     "balance_transaction": {"source": "charge"},
+    "refund": {
+        "balance_transaction": "balance_transaction",
+        "failure_balance_transaction": "balance_transaction",
+        "charge": "charge",
+        "payment_intent": "payment_intent",
+    },
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
 }
 """What may be expanded in an object of each kind, and the kind it becomes."""
 
@@ -92,7 +99,8 @@ def _target(state: StripeState, node: dict[str, Any], step: str) -> Any:
         items = [item for item in rows if state.notes[item["id"]]["session"] == node["id"]]
         return _short_list(items, f"/v1/checkout/sessions/{node['id']}/line_items")
     if step == "refunds":
-        return _short_list([], f"/v1/charges/{node['id']}/refunds")
+        mine = [row for row in reversed(state.table("refunds").values()) if row["charge"] == node["id"]]
+        return _short_list(mine, f"/v1/charges/{node['id']}/refunds")
     return copy.deepcopy(state.find(value)) if isinstance(value, str) else value
 
 

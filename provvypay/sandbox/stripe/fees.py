@@ -33,11 +33,24 @@ def arrive(state: StripeState, charge_id: str) -> None:
     charge = state.table("charges").get(charge_id)
     if charge is None or charge["status"] != "succeeded" or charge["balance_transaction"] is not None:
         return
-    transaction = state.put("balance_transactions", _transaction(state, charge))
-    charge["balance_transaction"] = transaction["id"]
+    charge["balance_transaction"] = keep(state, _transaction(state, charge))["id"]
+    events.emit(state, "charge.updated", charge, previous={"balance_transaction": None})
+
+
+def keep(state: StripeState, transaction: dict[str, Any]) -> dict[str, Any]:
+    """Store a balance transaction and let its money become available in time. Hold the lock."""
+    state.put("balance_transactions", transaction)
     if transaction["status"] == "pending":
         state.core.timers.add(transaction["available_on"], "stripe.available", transaction["id"])
-    events.emit(state, "charge.updated", charge, previous={"balance_transaction": None})
+    return transaction
+
+
+def settled(state: StripeState, charge: dict[str, Any], amount_minor: int) -> tuple[int, str, Decimal | None]:
+    """Return what a part of a charge is in its settlement currency today, that currency, and the rate."""
+    currency, rate = settlement(state, charge["currency"])
+    if rate is None:
+        return amount_minor, currency, None
+    return fiat.convert(amount_minor, charge["currency"], currency, rate), currency, rate
 
 
 def rename(state: StripeState, charge_id: str, fee: int) -> dict[str, Any] | None:

@@ -131,6 +131,10 @@ def _positive_or_none(value: Any) -> bool:
     return value is None or _positive(value)
 
 
+def _minor(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 def _rates(value: Any) -> bool:
     return isinstance(value, dict) and all(
         code in fiat.PER_DOLLAR and isinstance(rate, str) and bool(re.fullmatch(r"\d{1,9}(\.\d{1,12})?", rate))
@@ -145,6 +149,8 @@ _FITS: dict[str, Callable[[Any], bool]] = {
         value is None or (isinstance(value, list) and all(code in fiat.PER_DOLLAR for code in value))
     ),
     "exchange_rates": _rates,
+    "dispute_fee_minor": _minor,
+    "dispute_fee_returned": lambda value: isinstance(value, bool),
     "retry_schedule_seconds": lambda value: isinstance(value, list) and all(_positive(item) for item in value),
     "country": lambda value: isinstance(value, str) and len(value) == 2,
     "default_currency": lambda value: value in fiat.PER_DOLLAR,

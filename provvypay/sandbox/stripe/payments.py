@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from provvypay.sandbox.stripe import cards, events, fees, objects, payment_objects
+from provvypay.sandbox.stripe import cards, disputes, events, fees, objects, payment_objects
 from provvypay.sandbox.stripe.cards import Card, Payer
 from provvypay.sandbox.stripe.state import StripeState
 
@@ -188,7 +188,11 @@ def _charge_card(
         intent, method=method, details=details, outcome=outcome, status=status, failure=failure, now=now
     )
     state.put("charges", charge)
-    state.notes[charge["id"]] = {"session": session["id"], "available_at_once": card.available_at_once}
+    state.notes[charge["id"]] = {
+        "session": session["id"],
+        "available_at_once": card.available_at_once,
+        "ending": digits[-4:],
+    }
     intent["latest_charge"] = charge["id"]
     if failure:
         events.emit(state, "charge.failed", charge)
@@ -210,6 +214,7 @@ def _charge_card(
     events.emit(state, "payment_intent.succeeded", intent)
     completed = _complete(state, session, method, "paid")
     fees.schedule(state, charge)
+    disputes.schedule(state, charge)
     return Result("succeeded", completed_event=completed["id"])
 
 

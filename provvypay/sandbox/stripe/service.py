@@ -1,7 +1,7 @@
 """Put the Stripe stand-in together: its state, its timers, its place in the snapshot."""
 
 from provvypay.sandbox.core import Core, Part
-from provvypay.sandbox.stripe import fees, payments, sessions
+from provvypay.sandbox.stripe import disputes, fees, payments, refunds, sessions
 from provvypay.sandbox.stripe.endpoints import add_webhook_endpoint
 from provvypay.sandbox.stripe.state import StripeState
 
@@ -14,6 +14,8 @@ def build(core: Core) -> StripeState:
     core.timers.on("stripe.expire", lambda subject: sessions.end_in_time(state, subject))
     core.timers.on("stripe.fee", lambda subject: fees.arrive(state, subject))
     core.timers.on("stripe.available", lambda subject: fees.become_available(state, subject))
+    core.timers.on("stripe.refund", lambda subject: refunds.end_in_time(state, subject))
+    core.timers.on("stripe.dispute", lambda subject: disputes.open_in_time(state, subject))
     core.timers.on("stripe.debit", lambda subject: payments.settle_debit_in_time(state, subject))
     core.parts["stripe"] = Part(dump=state.dump, load=state.load, reset=lambda: reset(state))
     return state

@@ -16,6 +16,9 @@ TABLES = (
     "payment_methods",
     "charges",
     "balance_transactions",
+    "refunds",
+    "disputes",
+    "early_fraud_warnings",
     "events",
     "webhook_endpoints",
 )
@@ -35,6 +38,14 @@ class StripeSettings:
     delivery_timeout_seconds: float = 10.0
     retry_schedule_seconds: list[float] = field(default_factory=lambda: [1.0, 3.0, 10.0, 30.0, 60.0])
     """Waits before each further attempt to deliver an event; after the last one the delivery has failed."""
+    refund_delay_seconds: float = 3.0
+    """From a refund to what comes later of it: its bank reference, its success, or that it bounces."""
+    dispute_delay_seconds: float = 3.0
+    """From a charge with a test card made for it to its dispute, inquiry or early warning."""
+    dispute_fee_minor: int = 1500
+    """What Stripe takes for a dispute, in minor units of the settlement currency."""
+    dispute_fee_returned: bool = False
+    """Whether a won dispute brings its fee back."""
     country: str = "AU"
     default_currency: str = "aud"
     settlement_currencies: list[str] | None = None
