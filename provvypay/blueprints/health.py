@@ -8,9 +8,11 @@ import structlog
 from flask import Blueprint, Response, jsonify, make_response
 
 from provvypay.domain.rate_rules import APART
+from provvypay.flows.stripe_setup import StripeSetupRefused
 from provvypay.kit import cache, clock
 from provvypay.kit.db import transaction
-from provvypay.services import health
+from provvypay.kit.settings import settings
+from provvypay.services import health, schedule
 from provvypay.services.fx import rates
 from provvypay.web.schema import expected_schema
 
@@ -40,7 +42,7 @@ def ready() -> Response:
 
 def _database_checks() -> dict[str, str]:
     """Return a word for each check; the reasons go to the log, where strangers do not read."""
-    names = ("database", "schema", "guards", "outbox", "inbox", "rates")
+    names = ("database", "schema", "guards", "outbox", "inbox", "rates", "stripe")
     try:
         with transaction() as session:
             health.hurry(session)
@@ -49,6 +51,7 @@ def _database_checks() -> dict[str, str]:
             queues = health.queues(session)
             newest = rates.newest(session)
             apart = rates.sources_apart(session, now=clock.now())
+            account = schedule.last_error(session, "stripe.account") if settings().card_payments_on else ""
     except Exception as error:  # noqa: BLE001 - whatever is wrong, the answer is "not ready", never a stack trace
         log.error("health.database", error=f"{type(error).__name__}: {error}")  # noqa: TRY400
         return dict.fromkeys(names, "down")
@@ -57,6 +60,8 @@ def _database_checks() -> dict[str, str]:
     now = clock.now()
     rates_known = newest is not None and now - newest < RATES_LAST
     disputed = apart is not None and apart > APART
+    if account:
+        log.warning("health.stripe", error=account)
     if disputed:
         log.warning("health.rates", apart=str(apart))
     checks = {
@@ -64,6 +69,7 @@ def _database_checks() -> dict[str, str]:
         "schema": "ok" if version == expected_schema() else "down",
         "guards": "down" if broken else "ok",
         "rates": "ok" if rates_known and not disputed else "degraded",
+        "stripe": "ok" if not account else "down" if account.startswith(StripeSetupRefused.__name__) else "degraded",
     }
     for queue in queues:
         late = queue.oldest is not None and now - queue.oldest > WORK_WAITS

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import structlog
+
 from provvypay.errors import ProvvypayError
 from provvypay.integrations import stripe
 from provvypay.kit.settings import settings
+
+log = structlog.get_logger(__name__)
 
 
 class StripeSetupRefused(ProvvypayError):
     """The key and the account do not belong together; the process must not start."""
 
     code = "stripe_setup_refused"
+
+
+def watch_account() -> None:
+    """Look at the account for the clock, which keeps what it raised; readiness reads that (blueprints/health.py).
+
+    So no process needs Stripe to start, and none with a key of the other mode is given work.
+
+    :raises StripeSetupRefused: when the key's mode is not the account's answer's
+    :raises StripeUnavailable: when Stripe does not answer; nothing is known
+    """
+    if not settings().card_payments_on:
+        return
+    try:
+        problems = check_account()
+    except StripeSetupRefused as error:
+        log.error("alert.stripe_of_the_other_mode", error=str(error))  # noqa: TRY400 - the sentence says it all
+        raise
+    for problem in problems:
+        log.warning("stripe.account", says=problem)
 
 
 def check_account() -> list[str]:

@@ -87,16 +87,41 @@ class Client:
             if (rate := _rate(body.get(asset.coingecko_id), asset, code, fetched_at)) is not None
         )
 
+    def coins(self) -> frozenset[str]:
+        """Return the ids of all coins CoinGecko knows; a list of a megabyte, so not to be asked for often.
+
+        :raises CoinGeckoUnavailable: a later call may succeed
+        :raises CoinGeckoRefused: wrong key or plan
+        :raises CoinGeckoMisunderstood: no JSON, or another shape
+        """
+        try:
+            answer = self.http.get("/coins/list", {})
+        except HttpFailed as error:
+            raise CoinGeckoUnavailable(str(error)) from error
+        rows = _parse(answer)
+        if not isinstance(rows, list):
+            _judge(answer, rows)
+            raise CoinGeckoMisunderstood(f"{answer.status}: no list of coins")
+        return frozenset(str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row)
+
 
 def _read(answer: HttpAnswer) -> dict[str, Any]:
+    return _judge(answer, _parse(answer))
+
+
+def _parse(answer: HttpAnswer) -> Any:
     try:
-        body = json.loads(answer.text, parse_float=Decimal, parse_int=Decimal)
+        return json.loads(answer.text, parse_float=Decimal, parse_int=Decimal)
     except (ValueError, ArithmeticError) as error:
         if answer.status == _RATE_LIMITED:
             raise _limited(answer) from error
         if answer.status == 403:
             raise CoinGeckoUnavailable("403: blocked in front of the API") from error
         raise CoinGeckoMisunderstood(f"{answer.status}: not JSON") from error
+
+
+def _judge(answer: HttpAnswer, body: Any) -> dict[str, Any]:
+    """Return the body when it is an answer, and raise what it says when it is a refusal."""
     if not isinstance(body, dict):
         raise CoinGeckoMisunderstood(f"{answer.status}: {type(body).__name__}")
     trouble = body.get("status")

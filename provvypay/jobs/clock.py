@@ -19,9 +19,10 @@ TICK_SECONDS = 1.0
 
 
 def prepare(settings: Settings) -> None:
-    """Make the schedule's rows equal the table in jobs/scheduled.py."""
+    """Make the schedule's rows equal the table in jobs/scheduled.py, and what looks at the settings due."""
     with transaction() as session:
         schedule.ensure(session, scheduled.seconds_between(settings))
+        schedule.bring_forward(session, scheduled.AT_THE_START)
 
 
 def tick() -> list[str]:

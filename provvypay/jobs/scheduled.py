@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import structlog
 
+from provvypay.flows.check_coins import check_coins
 from provvypay.flows.deliver import relay_outbox
 from provvypay.flows.expire_links import expire_links
 from provvypay.flows.fill_snapshots import fill_snapshots, prune_history
 from provvypay.flows.refresh_rates import refresh_rates
 from provvypay.flows.stripe_backfill import backfill_events
 from provvypay.flows.stripe_payment import check_sessions
+from provvypay.flows.stripe_setup import watch_account
 from provvypay.flows.stripe_webhook import sweep_inbox
 from provvypay.kit.db import transaction
 from provvypay.kit.settings import Settings
@@ -25,10 +27,15 @@ JOBS: dict[str, Callable[[], object]] = {
     "checkout.check": check_sessions,
     "links.expire": expire_links,
     "stripe.backfill": backfill_events,
+    "stripe.account": watch_account,
     "rates.refresh": refresh_rates,
     "rates.fill": fill_snapshots,
     "rates.prune": prune_history,
+    "rates.coins": check_coins,
 }
+
+AT_THE_START = ("stripe.account", "rates.coins")
+"""also when a clock starts: settings may have changed"""
 
 
 def seconds_between(settings: Settings) -> dict[str, int]:
@@ -39,9 +46,11 @@ def seconds_between(settings: Settings) -> dict[str, int]:
         "checkout.check": min(10, settings.sweep_seconds),
         "links.expire": settings.sweep_seconds,
         "stripe.backfill": 3600,
+        "stripe.account": 3600,
         "rates.refresh": settings.rates_seconds,
         "rates.fill": 300,
         "rates.prune": 3600,
+        "rates.coins": 24 * 3600,
     }
 
 

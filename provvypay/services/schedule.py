@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -19,6 +21,22 @@ def ensure(session: Session, table: dict[str, int]) -> None:
             ),
             {"name": name, "seconds": seconds},
         )
+
+
+def bring_forward(session: Session, names: Sequence[str]) -> None:
+    """Let these run at the next tick."""
+    session.execute(
+        text(
+            "UPDATE schedules SET next_run_at = least(next_run_at, clock_timestamp()) WHERE name = ANY(:names)",
+        ),
+        {"names": list(names)},
+    )
+
+
+def last_error(session: Session, name: str) -> str:
+    """Return how the last run of a job failed; empty when it did not, or when there was none."""
+    found = session.scalar(text("SELECT last_error FROM schedules WHERE name = :name"), {"name": name})
+    return found or ""
 
 
 RETRY_SECONDS = 60

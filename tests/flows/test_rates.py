@@ -13,6 +13,7 @@ from provvypay.domain.currencies import CURRENCIES
 from provvypay.domain.rates import RateTable
 from provvypay.domain.statuses import LinkStatus
 from provvypay.flows import current_rates as reading
+from provvypay.flows.check_coins import check_coins
 from provvypay.flows.current_rates import current_rates
 from provvypay.flows.refresh_rates import refresh_rates
 from provvypay.integrations.coingecko import CoinGeckoRefused, CoinGeckoUnavailable
@@ -508,11 +509,51 @@ def test_no_rate_at_all_is_an_empty_table():
     assert isinstance(offer("HBAR", "AUD", current_rates(), now()), Paused)
 
 
+def test_an_id_coingecko_does_not_know_is_cried_out_and_told_on_the_platform_s_page(sandbox, observer):
+    refresh()
+    with acting_as("worker"):
+        assert check_coins() == ()
+        sandbox.post("/rates", missing_coins=["novatti-australian-digital-dollar"])
+        with capture_logs() as logs:
+            assert check_coins() == ("AUDD",)
+
+    assert [line["coins"] for line in logs] == ["AUDD as novatti-australian-digital-dollar"]
+    assert asked(observer)["COINGECKO"] == (
+        1,
+        0,
+        "It does not know AUDD as novatti-australian-digital-dollar: no rate for it will come.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"kind": "rate_limit", "retry_after": 90}, CoinGeckoUnavailable),
+        ({"kind": "rate_limit", "status": 200}, CoinGeckoUnavailable),
+        ({"kind": "error", "status": 503}, CoinGeckoUnavailable),
+        ({"kind": "unauthorized", "code": 10010}, CoinGeckoRefused),
+    ],
+)
+def test_the_list_of_coins_fails_as_the_prices_do(fault, error, sandbox):
+    sandbox.fault(vendor="coingecko", **fault)
+
+    with acting_as("worker"), pytest.raises(error):
+        check_coins()
+
+
+def test_the_list_of_coins_is_not_asked_for_while_coingecko_wants_to_be_left_alone(sandbox, observer):
+    refresh()
+    observer.sql("UPDATE fx_sources SET not_before = clock_timestamp() + interval '5 minutes'")
+
+    with acting_as("worker"), pytest.raises(CoinGeckoUnavailable, match="left alone"):
+        check_coins()
+
+
 def test_the_clock_runs_all_of_it_by_name(observer, make):
     from provvypay.jobs import scheduled
 
     with acting_as("worker"):
-        for name in ("rates.refresh", "rates.fill", "rates.prune"):
+        for name in ("rates.refresh", "rates.fill", "rates.prune", "rates.coins"):
             scheduled.run(name)
 
     assert len(current_rates()) == ALL

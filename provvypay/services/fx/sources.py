@@ -78,6 +78,11 @@ _FAILED = text("""
     WHERE source = :source AND lease_token = :token
 """)
 
+_NOTE = text("""
+    INSERT INTO fx_sources (source, failed_at, last_error) VALUES (:source, :at, :error)
+    ON CONFLICT (source) DO UPDATE SET failed_at = excluded.failed_at, last_error = excluded.last_error
+""")
+
 _LEFT_ALONE = text("UPDATE fx_sources SET lease_until = NULL WHERE source = :source AND lease_token = :token")
 
 
@@ -122,6 +127,16 @@ def failed(session: Session, claimed: Claim, error: str, *, at: dt.datetime, wai
 def left_alone(session: Session, claimed: Claim) -> bool:
     """End the lease of a source that was not asked; say whether it was still ours."""
     return changed(session.execute(_LEFT_ALONE, {"source": claimed.source, "token": claimed.token})) == 1
+
+
+def not_before(session: Session, source: str) -> dt.datetime | None:
+    """Return until when a source wants to be left alone, if it said so."""
+    return session.scalar(select(FxSource.not_before).where(FxSource.source == source))
+
+
+def note(session: Session, source: str, error: str, *, at: dt.datetime) -> None:
+    """Write down what is wrong with a source that answers all the same; it is asked as before."""
+    session.execute(_NOTE, {"source": source, "error": error[:500], "at": at})
 
 
 def limited_for(failures: int, retry_after: int | None) -> int:
