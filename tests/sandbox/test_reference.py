@@ -9,7 +9,9 @@ import pytest
 from provvypay.sandbox.app import create_sandbox
 from provvypay.sandbox.coingecko.state import COINS, GeckoSwitches
 from provvypay.sandbox.faults import KINDS, VENDORS
-from provvypay.sandbox.mirror_node.state import MirrorSwitches
+from provvypay.sandbox.mirror_node.kinds import KINDS as WAYS
+from provvypay.sandbox.mirror_node.orders import COMMON, OPTIONS
+from provvypay.sandbox.mirror_node.state import MirrorSettings, MirrorSwitches
 from provvypay.sandbox.stripe.api import ROUTES
 from provvypay.sandbox.stripe.cards import BANK_FAILURES, CARDS
 from provvypay.sandbox.stripe.state import API_VERSION, StripeSettings
@@ -41,7 +43,8 @@ def test_every_fault_and_its_options_are_described(kind):
 def test_every_setting_switch_coin_and_card_is_described():
     names = [field.name for field in fields(StripeSettings)]
     names += [field.name.replace("frozen_at", "frozen") for field in fields(GeckoSwitches)]
-    names += [field.name for field in fields(MirrorSwitches)]
+    names += [field.name for described in (MirrorSwitches, MirrorSettings) for field in fields(described)]
+    names += [*WAYS, *COMMON, *OPTIONS]
     names += [*COINS, *VENDORS]
 
     assert [name for name in names if f"`{name}`" not in PAGE] == []

@@ -10,11 +10,10 @@ from werkzeug.exceptions import HTTPException
 
 from provvypay.sandbox.coingecko import service as gecko_service
 from provvypay.sandbox.coingecko.state import GeckoState
-from provvypay.sandbox.control import stripe_routes
+from provvypay.sandbox.control import mirror_routes, stripe_routes
 from provvypay.sandbox.control.body import answer, given, number
 from provvypay.sandbox.core import Core
 from provvypay.sandbox.faults import KINDS, UnknownFault
-from provvypay.sandbox.mirror_node import service as mirror_service
 from provvypay.sandbox.mirror_node.state import MirrorState
 from provvypay.sandbox.stripe.errors import StripeError
 from provvypay.sandbox.stripe.state import StripeState
@@ -27,7 +26,7 @@ def blueprint(core: Core, stripe: StripeState, gecko: GeckoState, mirror: Mirror
     _general(bp, core)
     _faults(bp, core)
     _rates(bp, core, gecko)
-    _exchange_rate(bp, mirror)
+    mirror_routes.register(bp, mirror)
     stripe_routes.register(bp, stripe)
 
     @bp.route("/<path:rest>", methods=["GET", "POST", "DELETE", "PUT", "PATCH"])
@@ -129,23 +128,3 @@ def _rates(bp: Blueprint, core: Core, gecko: GeckoState) -> None:
             gecko.clear()
             core.touch()
             return answer(gecko_service.shown(gecko))
-
-
-def _exchange_rate(bp: Blueprint, mirror: MirrorState) -> None:
-    @bp.get("/mirror_node/exchange-rate")
-    def exchange_rate() -> Response:
-        with mirror.core.lock:
-            return answer(mirror_service.shown(mirror))
-
-    @bp.post("/mirror_node/exchange-rate")
-    def set_exchange_rate() -> Response:
-        with mirror.core.lock:
-            mirror_service.change(mirror, given())
-            return answer(mirror_service.shown(mirror))
-
-    @bp.delete("/mirror_node/exchange-rate")
-    def forget_exchange_rate() -> Response:
-        with mirror.core.lock:
-            mirror.clear()
-            mirror.core.touch()
-            return answer(mirror_service.shown(mirror))

@@ -1,16 +1,18 @@
-"""Put the mirror node's stand-in together, and change its switches."""
+"""Put the mirror node's stand-in together, and change its switches and settings."""
 
+from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from provvypay.sandbox.coingecko.state import GeckoState
 from provvypay.sandbox.core import Core, Part
 from provvypay.sandbox.jsontext import to_json
-from provvypay.sandbox.mirror_node import rate
-from provvypay.sandbox.mirror_node.state import MirrorState
+from provvypay.sandbox.mirror_node import assets, ids, rate
+from provvypay.sandbox.mirror_node.state import MirrorSettings, MirrorState, MirrorSwitches
 from provvypay.sandbox.wishes import CannotDo
 
 EXPIRED = ("none", "current", "both")
+FEE_STYLES = ("single", "split")
 
 
 def build(core: Core, market: GeckoState) -> MirrorState:
@@ -26,7 +28,7 @@ def shown(state: MirrorState) -> dict[str, Any]:
     current = body["current_rate"]
     dollars = Decimal(current["cent_equivalent"]) / current["hbar_equivalent"] / 100
     return {
-        "switches": state.dump(),
+        "switches": asdict(state.switches),
         "usd_per_hbar": format(dollars.normalize(), "f"),
         "expires": current["expiration_time"],
         "answer": None if state.switches.missing else body,
@@ -39,7 +41,7 @@ def change(state: MirrorState, wanted: dict[str, Any]) -> None:
     :param wanted: names of MirrorSwitches; a rate of null takes the fixed one away
     :raises CannotDo: and changes nothing
     """
-    new = state.dump()
+    new = asdict(state.switches)
     for name, value in wanted.items():
         if name in {"usd_per_hbar", "next_usd_per_hbar"}:
             new[name] = None if value is None else _positive(name, value)
@@ -47,8 +49,38 @@ def change(state: MirrorState, wanted: dict[str, Any]) -> None:
             new[name] = value
         else:
             raise CannotDo(f"{name} is no switch, or cannot be {to_json(value)}")
-    state.load(new)
+    state.switches = MirrorSwitches(**new)
     state.core.touch()
+
+
+def tune(state: MirrorState, wanted: dict[str, Any]) -> None:
+    """Set settings of the ledger and the mirror node; what is not named stays. Hold the lock.
+
+    :raises CannotDo: and changes nothing
+    """
+    new = asdict(state.settings)
+    for name, value in wanted.items():
+        if name not in new or not _allowed(name, value):
+            raise CannotDo(f"{name} is no setting, or cannot be {to_json(value)}")
+        new[name] = value
+    # a head that has got somewhere does not go back: it waits until the lag has caught up with it
+    state.floor = state.head()
+    state.settings = MirrorSettings(**new)
+    state.core.touch()
+
+
+def _allowed(name: str, value: object) -> bool:
+    if name in ("network", "fee_style"):
+        return value in (assets.NETWORKS if name == "network" else FEE_STYLES)
+    if name == "stalled":
+        return isinstance(value, bool)
+    if isinstance(value, bool):
+        return False
+    if name == "lag_seconds":
+        return isinstance(value, int | float) and 0 <= value < ids.NANOS
+    if name == "window_days":
+        return isinstance(value, int) and 0 <= value <= 36_500
+    return value is None or (isinstance(value, int) and value > 0)
 
 
 def _positive(name: str, value: object) -> str:
