@@ -22,6 +22,7 @@ class Permission(StrEnum):
     LINKS_MANAGE = "links.manage"
     MONEY_VIEW = "money.view"
     LEDGER_VIEW = "ledger.view"
+    LEDGER_MANAGE = "ledger.manage"
     SETTINGS_VIEW = "settings.view"
     SETTINGS_MANAGE = "settings.manage"
 
@@ -31,7 +32,7 @@ _EVERYONE = {Permission.LINKS_VIEW, Permission.MONEY_VIEW, Permission.SETTINGS_V
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
     Role.ADMIN: frozenset(Permission),
-    Role.ACCOUNTANT: frozenset(_EVERYONE | {Permission.LEDGER_VIEW}),
+    Role.ACCOUNTANT: frozenset(_EVERYONE | {Permission.LEDGER_VIEW, Permission.LEDGER_MANAGE}),
     Role.OPERATOR: frozenset(_EVERYONE | {Permission.LINKS_MANAGE}),
     Role.VIEWER: frozenset(_EVERYONE),
 }

@@ -54,6 +54,7 @@ class Account(Base):
         one_of("kind", ("ASSET", "LIABILITY", "REVENUE", "EXPENSE")),
         CheckConstraint("code ~ '^[0-9]{4}$'", name="code_shape"),
         CheckConstraint("NOT (is_system AND archived_at IS NOT NULL)", name="system_stays"),
+        CheckConstraint("length(btrim(name)) BETWEEN 1 AND 80", name="name"),
     )
 
     organization_id: Mapped[OrganizationId] = mapped_column(
@@ -65,6 +66,33 @@ class Account(Base):
     is_system: Mapped[bool] = mapped_column(server_default=text("false"))
     """one the product posts to; it stays"""
     archived_at: Mapped[dt.datetime | None]
+    created_at: Mapped[Moment]
+    version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    """counts changes, so that nobody overwrites what they have not seen"""
+
+
+class PeriodLock(Base):
+    """One word of an accountant: closed through this day, or open again. The last one holds; none is ever changed."""
+
+    __tablename__ = "period_locks"
+    __table_args__ = (
+        CheckConstraint("seq >= 1", name="seq"),
+        CheckConstraint("(locked_through IS NULL) = (open_from IS NULL)", name="open_from"),
+        CheckConstraint("length(reason) <= 500", name="reason"),
+    )
+
+    organization_id: Mapped[OrganizationId] = mapped_column(
+        ForeignKey("organizations.id", ondelete="RESTRICT"), primary_key=True
+    )
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    locked_through: Mapped[dt.date | None]
+    """the last closed day, in `time_zone`; none: all is open"""
+    time_zone: Mapped[str]
+    """the organization's at that time: a lock does not move when the organization does"""
+    open_from: Mapped[dt.datetime | None]
+    """the first instant journals may have; written by PostgreSQL"""
+    reason: Mapped[str] = mapped_column(server_default=text("''"))
+    locked_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[Moment]
 
 
@@ -79,10 +107,12 @@ class Journal(Base):
         UniqueConstraint("reverses_id"),
         ForeignKeyConstraint(["organization_id", "link_id"], ["payment_links.organization_id", "payment_links.id"]),
         ForeignKeyConstraint(["organization_id", "reverses_id"], ["journals.organization_id", "journals.id"]),
+        ForeignKeyConstraint(["organization_id", "lock_seq"], ["period_locks.organization_id", "period_locks.seq"]),
         one_of("kind", ("SALE", "PAYMENT", "CREDIT", "FEE", "CONVERSION_OUT", "CONVERSION_IN", "REVERSAL")),
         one_of("source_type", ("SETTLEMENT", "PAYMENT", "BALANCE_TRANSACTION", "JOURNAL")),
         currency_shape(),
         CheckConstraint("(kind = 'REVERSAL') = (reverses_id IS NOT NULL)", name="reversal"),
+        CheckConstraint("moved_from < effective_at AND lock_seq IS NOT NULL OR moved_from IS NULL", name="moved_from"),
         Index("ix_journals_by_link", "organization_id", "link_id"),
         Index("ix_journals_newest", "organization_id", text("effective_at DESC"), text("id DESC")),
     )
@@ -94,12 +124,16 @@ class Journal(Base):
     source_id: Mapped[uuid.UUID]
     currency: Mapped[CurrencyCode]
     effective_at: Mapped[dt.datetime]
-    """business date: when the fact happened"""
+    """business date: when the fact happened, or the first open instant when that lay in a closed period"""
     description: Mapped[str]
     link_id: Mapped[uuid.UUID | None]
     reverses_id: Mapped[uuid.UUID | None]
     created_xid: Mapped[str] = mapped_column(TransactionId, server_default=text("pg_current_xact_id()"))
     created_at: Mapped[Moment]
+    moved_from: Mapped[dt.datetime | None]
+    """when the fact happened, where that lay in a closed period"""
+    lock_seq: Mapped[int | None] = mapped_column(Integer)
+    """the lock that held when it was written; by a trigger"""
 
 
 class LedgerEntry(Base):
@@ -117,7 +151,16 @@ class LedgerEntry(Base):
         CheckConstraint("(asset IS NULL) = (asset_amount IS NULL)", name="asset_pair"),
         CheckConstraint("asset_amount > 0", name="asset_amount"),
         one_of("asset", tuple(ASSETS)),
-        Index("ix_ledger_entries_by_account", "organization_id", "account_code", "currency", "journal_id"),
+        Index(
+            "ix_ledger_entries_by_account",
+            "organization_id",
+            "account_code",
+            "currency",
+            "effective_at",
+            "journal_id",
+            "line_no",
+            postgresql_include=["side", "amount_minor"],
+        ),
     )
 
     journal_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -130,3 +173,5 @@ class LedgerEntry(Base):
     asset: Mapped[str | None]
     asset_amount: Mapped[int | None] = mapped_column(BigInteger)
     """smallest units, so that quantities can be proved against the chain"""
+    effective_at: Mapped[dt.datetime]
+    """the journal's; by a trigger, so that a statement reads one index"""

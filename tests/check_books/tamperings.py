@@ -555,6 +555,80 @@ COMPLETENESS = (
     ),
 )
 
+PERIODS = (
+    Tampering(
+        "periods.journals_stay_out",
+        (
+            (
+                "UPDATE journals SET effective_at = moved_from + interval '1 s'"
+                " WHERE source_id = :payment_late RETURNING id"
+            ),
+        ),
+        also=("journals.lines_have_its_date",),
+    ),
+    Tampering(
+        "periods.journals_stay_out",
+        (
+            (
+                "UPDATE journals SET lock_seq = NULL, moved_from = NULL, effective_at = moved_from,"
+                " created_at = created_at + interval '1 hour' WHERE source_id = :payment_late RETURNING id"
+            ),
+        ),
+        also=("journals.lines_have_its_date",),
+    ),
+    Tampering(
+        "periods.locks_follow",
+        (
+            (
+                "DELETE FROM period_locks WHERE organization_id = :organization AND seq = 1"
+                " RETURNING organization_id::text || '/2'"
+            ),
+        ),
+    ),
+    Tampering(
+        "periods.locks_follow",
+        (
+            (
+                "UPDATE period_locks SET reason = '' WHERE organization_id = :organization AND seq = 2"
+                " RETURNING organization_id::text || '/2'"
+            ),
+        ),
+    ),
+    Tampering(
+        "periods.locks_follow",
+        (
+            (
+                "UPDATE period_locks SET open_from = open_from + interval '1 h'"
+                " WHERE organization_id = :organization AND seq = 2 RETURNING organization_id::text || '/2'"
+            ),
+        ),
+    ),
+    Tampering(
+        "journals.lines_have_its_date",
+        (f"UPDATE ledger_entries SET effective_at = now() WHERE {OF_FEE} RETURNING {LINE}",),
+    ),
+    Tampering(
+        "accounts.archived_are_unused",
+        (
+            (
+                "UPDATE accounts SET is_system = false, archived_at = now() WHERE organization_id = :organization"
+                " AND code = '1200' RETURNING organization_id::text || '/' || code"
+            ),
+        ),
+        also=("accounts.system_ones_are_the_charts", "people.organization_is_whole"),
+    ),
+    Tampering(
+        "accounts.system_ones_are_the_charts",
+        (
+            (
+                "UPDATE accounts SET kind = 'ASSET' WHERE organization_id = :organization AND code = '7000'"
+                " RETURNING organization_id::text || '/' || code"
+            ),
+        ),
+        also=("people.organization_is_whole",),
+    ),
+)
+
 JOURNALS = (
     Tampering(
         "journals.balance",
@@ -779,6 +853,6 @@ MESSAGES = (
     ),
 )
 
-BOOKS = (*PAYMENTS, *SETTLEMENTS, *RATES, *COMPLETENESS, *JOURNALS, *CLEARING)
+BOOKS = (*PAYMENTS, *SETTLEMENTS, *RATES, *COMPLETENESS, *JOURNALS, *PERIODS, *CLEARING)
 
 TAMPERINGS = (*GUARDS, *RIGHTS, *PEOPLE, *LINKS, *BOOKS, *CHECKOUT, *MESSAGES)

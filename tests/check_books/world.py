@@ -23,7 +23,7 @@ from provvypay.models.payment_link import PaymentLink
 from provvypay.services import checkout, fees, inbox, organizations, outbox, payment_links, schedule, sign_in
 from provvypay.services.audit import SYSTEM, Actor
 from provvypay.services.fx import rates as fx_rates
-from provvypay.services.ledger import chart, journals
+from provvypay.services.ledger import accounts, chart, journals, periods
 from provvypay.services.ledger.postings import Draft, Line
 from provvypay.services.link_contacts import Contact
 from provvypay.services.payment_links import LinkDetails
@@ -232,8 +232,22 @@ def build(world: World) -> None:
             {"id": ours.id, "at": T0 - DAY},
         )
     for of in (ours, theirs):
+        _chart_and_locks(world, of)
         _links_and_money(world, of)
     _messages(world, ours, theirs)
+
+
+def _chart_and_locks(world: World, of: Organization) -> None:
+    """Give accounts of its own to an organization, one put away, and books closed through a month ago, at last."""
+    with world.act(of) as session:
+        for code, name in (("6150", "Postage"), ("6160", "Rent")):
+            accounts.add(session, of.id, code, name, "EXPENSE", actor=of.owner)
+        accounts.archive(session, of.id, "6160", version=1, actor=of.owner)
+        for seen, days, reason in ((0, 30, ""), (1, 60, "an invoice was forgotten"), (2, 30, "")):
+            through = (T0 - days * DAY).date()
+            periods.change(
+                session, of.id, through, seen=seen, time_zone="UTC", reason=reason, actor=of.owner, now=T0
+            )  # fmt: skip
 
 
 def _links_and_money(world: World, of: Organization) -> None:
@@ -256,7 +270,8 @@ def _links_and_money(world: World, of: Organization) -> None:
         "paid": world.pay_by_card(links["paid"], world.charge(100_00, 2_05, of.currency)),
         "converted": world.pay_by_card(links["converted"], world.charge(65_00, 1_40, "USD")),
         "double": str(world.arrive(links["paid"]).payment_id),
-        "late": str(world.arrive(links["canceled"]).payment_id),
+        # of a time that is closed: booked at the first open instant
+        "late": str(world.arrive(links["canceled"], occurred_at=T0 - 40 * DAY).payment_id),
         "short": str(world.arrive(links["short"], value_minor=99_99).payment_id),
     }
     world.arrive(links["expired"])

@@ -46,7 +46,7 @@ class Ground:
         """
         with self.connect(role) as connection:
             self._enter(connection, organization)
-            yield self._writer(connection)
+            yield self.writer(connection)
 
     @contextlib.contextmanager
     def refuses(self, role: str, sqlstate: str, why: str = "", *, organization: str | None = OURS) -> Iterator[Write]:
@@ -58,7 +58,7 @@ class Ground:
         with self.connect(role) as connection:
             self._enter(connection, organization)
             try:
-                yield self._writer(connection)
+                yield self.writer(connection)
                 connection.commit()
             except psycopg.Error as error:
                 connection.rollback()
@@ -79,7 +79,7 @@ class Ground:
         def run(connection: psycopg.Connection[Any]) -> None:
             try:
                 self._enter(connection, OURS)
-                work(self._writer(connection))
+                work(self.writer(connection))
                 connection.commit()
                 outcome.append("got away with it")
             except psycopg.Error as error:
@@ -107,7 +107,7 @@ class Ground:
             name = self.ids["organization"] if organization == OURS else organization
             connection.execute("SELECT set_config('app.org_id', %s, true)", [name])
 
-    def _writer(self, connection: psycopg.Connection[Any]) -> Write:
+    def writer(self, connection: psycopg.Connection[Any]) -> Write:
         """Return a function that runs SQL with named values; the world's ids are there by their names."""
 
         def write(statement: str | sql.Composed, **given: Any) -> psycopg.Cursor[Any]:

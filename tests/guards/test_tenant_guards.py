@@ -168,7 +168,7 @@ def test_i27_a_foreign_row_and_a_missing_row_are_refused_alike(role: str, table:
         with ground.connect(role) as connection:
             ground._enter(connection, ground.ids["organization"])
             with pytest.raises(psycopg.errors.ForeignKeyViolation) as refused:
-                ground._writer(connection)(REFERENCES[table], new=new(), link=link)
+                ground.writer(connection)(REFERENCES[table], new=new(), link=link)
             connection.rollback()
         said.append(str(refused.value).replace(link, "it"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 FACTS = (
     "link_transitions", "link_status_events", "payments", "settlement_parts", "payment_events", "balance_transactions",
-    "journals", "ledger_entries", "audit_logs",
+    "journals", "ledger_entries", "period_locks", "audit_logs",
 )  # fmt: skip
 """rows that never change"""
 
@@ -36,7 +36,11 @@ TRIGGERS: tuple[tuple[str, str, str], ...] = (
     ("balance_transactions", "is_booked", "judge_balance_transaction"),
     ("journals", "stamp", "journal_stamp"),
     ("journals", "true_to_source", "judge_journal"),
+    ("journals", "in_open_period", "journal_in_open_period"),
     ("ledger_entries", "sealed", "lines_come_together"),
+    ("ledger_entries", "dated", "entry_dated"),
+    ("period_locks", "fits", "period_lock_fits"),
+    ("accounts", "unused", "account_is_unused"),
     ("fx_snapshots", "filled_once", "snapshot_filled_once"),
     ("checkout_sessions", "forward", "session_goes_forward"),
     ("inbox", "forward", "refuse_going_back"),
@@ -57,6 +61,10 @@ UNTOUCHABLE: tuple[tuple[str, str, str], ...] = (
       ("organization_id", "short_code", "status", "status_seq", "opened_at", "paid_at", "closed_at")),
     *(("payment_links", column, "INSERT") for column in ("status", "status_seq", "opened_at", "paid_at", "closed_at")),
     ("journals", "created_xid", "INSERT"),
+    ("journals", "lock_seq", "INSERT"),
+    ("period_locks", "open_from", "INSERT"),
+    ("period_locks", "created_at", "INSERT"),
+    ("accounts", "archived_at", "INSERT"),
     ("link_status_events", "created_at", "INSERT"),
     ("link_transitions", "event", "INSERT"),
     ("settlements", "voided_at", "UPDATE"),

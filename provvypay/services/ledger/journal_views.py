@@ -55,6 +55,8 @@ class JournalView:
     total_minor: int
     reverses: str | None
     """the number of the journal it takes back"""
+    moved_from: dt.datetime | None = None
+    """when the fact happened, where that lay in a closed period"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Cause:
 
 _JOURNALS = """
     SELECT j.id, j.kind, j.source_type, j.source_id, j.effective_at, j.currency, j.description, j.link_id,
-        j.reverses_id, e.line_no, e.side, e.amount_minor, e.asset, e.asset_amount, e.account_code,
+        j.reverses_id, j.moved_from, e.line_no, e.side, e.amount_minor, e.asset, e.asset_amount, e.account_code,
         a.name AS account_name
     FROM journals j
     JOIN ledger_entries e ON e.organization_id = j.organization_id AND e.journal_id = j.id
@@ -133,6 +135,7 @@ def _journals(rows: Iterable[Any]) -> list[JournalView]:
                 credits=[_entry(row) for row in entries if row.side == "CREDIT"],
                 total_minor=sum(entry.amount_minor for entry in debits),
                 reverses=journal_number(head.reverses_id) if head.reverses_id else None,
+                moved_from=head.moved_from,
             )
         )
     return views

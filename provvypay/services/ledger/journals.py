@@ -12,15 +12,18 @@ from provvypay.kit.db import Statement
 from provvypay.kit.ids import uuid7
 from provvypay.services.ledger.postings import Draft
 
-# The lines are joined to the journals they belong to, so that those are written first.
+# The lines are joined to the journals they belong to, so that those are written first. Asking for the first open
+# instant holds the books open until the commit: no lock comes between the answer and the journal.
 _POST = Statement("""
-    WITH posted AS (
+    WITH books AS MATERIALIZED (
+        SELECT first_open_instant(:organization_id) AS open_from
+    ), posted AS (
         INSERT INTO journals
             (id, organization_id, kind, source_type, source_id, currency, effective_at, description, link_id,
-            reverses_id)
-        SELECT id, :organization_id, kind, source_type, source_id, currency, effective_at, description, link_id,
-            reverses_id
-        FROM jsonb_to_recordset(CAST(:journals AS jsonb)) AS j
+            reverses_id, moved_from)
+        SELECT id, :organization_id, kind, source_type, source_id, currency, greatest(effective_at, open_from),
+            description, link_id, reverses_id, CASE WHEN effective_at < open_from THEN effective_at END
+        FROM books, jsonb_to_recordset(CAST(:journals AS jsonb)) AS j
             (id uuid, kind text, source_type text, source_id uuid, currency text, effective_at timestamptz,
             description text, link_id uuid, reverses_id uuid)
         RETURNING id, organization_id, currency
@@ -36,8 +39,10 @@ _POST = Statement("""
 
 
 def post(session: Session, organization_id: uuid.UUID, drafts: Sequence[Draft]) -> tuple[uuid.UUID, ...]:
-    """Write journals with their entries and return their ids, in order.
+    """Write journals with their entries and return their ids, in order; the one place that writes any.
 
+    A draft whose moment lies in a closed period is booked at the first open instant instead, and keeps its own moment
+    beside it: money is never refused for a lock (docs/decisions/0024-a-lock-moves-money-it-refuses-none.md).
     PostgreSQL refuses at the commit what does not balance, and at once a second journal of the same source and kind.
     """
     if not drafts:
