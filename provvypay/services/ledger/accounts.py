@@ -105,7 +105,7 @@ def add(session: Session, organization_id: uuid.UUID, code: str, name: str, kind
     ).scalar_one_or_none()
     if made is None:
         raise Invalid({"code": f"{code} was taken a moment ago. Choose another number."})
-    _write_down(session, organization_id, "account.added", code, actor, name=name, kind=kind)
+    _record(session, "account.added", actor, organization_id, code, name=name, kind=kind)
 
 
 def rename(
@@ -124,7 +124,7 @@ def rename(
     given = {"org": organization_id, "code": code, "name": name, "version": version}
     if session.execute(_RENAME, given).one_or_none() is None:
         raise Conflict(f"account {code} is no longer version {version}")
-    _write_down(session, organization_id, "account.renamed", code, actor, name=name, before=before.name)
+    _record(session, "account.renamed", actor, organization_id, code, name=name, before=before.name)
 
 
 def archive(session: Session, organization_id: uuid.UUID, code: str, *, version: int, actor: audit.Actor) -> None:
@@ -140,7 +140,8 @@ def archive(session: Session, organization_id: uuid.UUID, code: str, *, version:
         raise Conflict(f"account {code} is the product's", public_message="This account is posted to, so it stays.")
     if found.is_used:
         raise Conflict(f"account {code} has entries", public_message="This account has entries, so it stays.")
-    _move(session, organization_id, code, version, actor, away=True)
+    _move(session, organization_id, code, version, away=True)
+    _record(session, "account.archived", actor, organization_id, code)
 
 
 def restore(session: Session, organization_id: uuid.UUID, code: str, *, version: int, actor: audit.Actor) -> None:
@@ -150,16 +151,14 @@ def restore(session: Session, organization_id: uuid.UUID, code: str, *, version:
     :raises Conflict: when it is not archived, or somebody changed it since
     """
     one(session, organization_id, code)
-    _move(session, organization_id, code, version, actor, away=False)
+    _move(session, organization_id, code, version, away=False)
+    _record(session, "account.restored", actor, organization_id, code)
 
 
-def _move(
-    session: Session, organization_id: uuid.UUID, code: str, version: int, actor: audit.Actor, *, away: bool
-) -> None:
+def _move(session: Session, organization_id: uuid.UUID, code: str, version: int, *, away: bool) -> None:
     given = {"org": organization_id, "code": code, "version": version, "away": away}
     if session.execute(_ARCHIVE, given).one_or_none() is None:
         raise Conflict(f"account {code} is no longer version {version}")
-    _write_down(session, organization_id, "account.archived" if away else "account.restored", code, actor)
 
 
 def _name_problem(name: str, others: list[ChartRow]) -> str | None:
@@ -170,8 +169,8 @@ def _name_problem(name: str, others: list[ChartRow]) -> str | None:
     return f"{taken.code} is called so already. Choose another name." if taken else None
 
 
-def _write_down(
-    session: Session, organization_id: uuid.UUID, action: str, code: str, actor: audit.Actor, **detail: str
+def _record(
+    session: Session, action: str, actor: audit.Actor, organization_id: uuid.UUID, code: str, **detail: str
 ) -> None:
     audit.record(
         session, action, actor, organization_id=organization_id, subject_type="account", subject_id=code, **detail

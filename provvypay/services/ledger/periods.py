@@ -115,17 +115,18 @@ def change(
             locked_by=actor.id,
         )
     )
-    audit.record(
-        session,
-        "period.opened" if opens else "period.locked",
-        actor,
-        organization_id=organization_id,
-        subject_type="period_lock",
-        subject_id=str(seen + 1),
-        through=through.isoformat() if through else None,
-        before=last.locked_through.isoformat() if last and last.locked_through else None,
-        reason=reason,
-    )
+    detail = {
+        "organization_id": organization_id,
+        "subject_type": "period_lock",
+        "subject_id": str(seen + 1),
+        "through": through.isoformat() if through else None,
+        "before": last.locked_through.isoformat() if last and last.locked_through else None,
+        "reason": reason,
+    }
+    if opens:
+        audit.record(session, "period.opened", actor, **detail)  # type: ignore[arg-type]
+    else:
+        audit.record(session, "period.locked", actor, **detail)  # type: ignore[arg-type]
 
 
 def _is_opening(held: dt.datetime | None, wanted: dt.datetime | None, reason: str) -> bool:

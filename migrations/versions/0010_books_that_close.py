@@ -1,15 +1,15 @@
 """Books that close: a lock per organization, entries that carry their date, a chart the merchant may widen.
 
 The code before works with it: new columns have defaults or are written by triggers, and without a lock nothing is
-refused. The statements stand in migrations/sql/0009_books_that_close.sql, where an editor knows they are SQL.
+refused. The statements stand in migrations/sql/0010_books_that_close.sql, where an editor knows they are SQL.
 """
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
