@@ -133,6 +133,19 @@ def test_a_restart_finds_everything_again(http, tmp_path, hook):
         assert books["charges"][0]["net"] == transaction["net"]
 
 
+def test_a_snapshot_from_before_the_mirror_node_had_a_ledger_is_taken_over(http, tmp_path):
+    state = tmp_path / "state.json"
+    with running(state_file=state) as first:
+        http.post(f"{first.url}/_control/mirror_node/exchange-rate", json={"missing": True}).raise_for_status()
+    kept = json.loads(state.read_text())
+    kept["mirror_node"] = kept["mirror_node"]["switches"]
+    state.write_text(json.dumps(kept))
+
+    with running(state_file=state) as second:
+        found = http.get(f"{second.url}/_control/mirror_node/exchange-rate").json()
+        assert found["switches"]["missing"] is True
+
+
 def test_it_answers_to_no_other_name(sandbox, http):
     for host in ("evil.example", "127.0.0.1.evil.example", "10.0.0.1:4010"):
         assert http.get(f"{sandbox.url}/_control/health", headers={"Host": host}).status_code == 403

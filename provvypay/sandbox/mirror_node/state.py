@@ -113,6 +113,10 @@ class MirrorState:
         self.clear()
         if not data:
             return
+        if "switches" not in data:
+            # A snapshot from before there was a ledger: the switches of the rate were all there was.
+            self.switches = MirrorSwitches(**data)
+            return
         self.switches = MirrorSwitches(**data["switches"])
         self.settings = MirrorSettings(**data["settings"])
         self.world = seed.World.loaded(data["world"])
