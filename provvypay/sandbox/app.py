@@ -22,6 +22,11 @@ from provvypay.sandbox.stripe import delivery, pages
 from provvypay.sandbox.stripe import service as stripe_service
 from provvypay.sandbox.stripe.errors import StripeError
 from provvypay.sandbox.stripe.state import StripeState
+from provvypay.sandbox.xero import api as xero_api
+from provvypay.sandbox.xero import identity_api as xero_identity
+from provvypay.sandbox.xero import pages as xero_pages
+from provvypay.sandbox.xero import service as xero_service
+from provvypay.sandbox.xero.state import XeroState
 
 LARGEST_REQUEST_BYTES = 1024 * 1024
 PAGE_POLICY = (
@@ -38,6 +43,7 @@ class Sandbox:
     stripe: StripeState
     gecko: GeckoState
     mirror: MirrorState
+    xero: XeroState
 
     def stop(self) -> None:
         """Stop the background threads and write the last snapshot."""
@@ -60,7 +66,8 @@ def create_sandbox(
     """
     core = Core(state_file=Path(state_file) if state_file else None)
     gecko = gecko_service.build(core)
-    sandbox = Sandbox(core, stripe_service.build(core), gecko, mirror_service.build(core, gecko))
+    mirror = mirror_service.build(core, gecko)
+    sandbox = Sandbox(core, stripe_service.build(core), gecko, mirror, xero_service.build(core))
     try:
         core.load()
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
@@ -83,7 +90,9 @@ def create_sandbox(
     app.register_blueprint(pages.blueprint(sandbox.stripe))
     app.register_blueprint(gecko_api.blueprint(sandbox.gecko))
     app.register_blueprint(mirror_api.blueprint(sandbox.mirror))
-    app.register_blueprint(control.blueprint(sandbox.core, sandbox.stripe, sandbox.gecko, sandbox.mirror))
+    for part in (xero_api, xero_identity, xero_pages):
+        app.register_blueprint(part.blueprint(sandbox.xero))
+    app.register_blueprint(control.blueprint(sandbox.core, sandbox.stripe, sandbox.gecko, sandbox.mirror, sandbox.xero))
     app.register_blueprint(console.blueprint(sandbox.core, sandbox.stripe, sandbox.gecko, sandbox.mirror))
     core.start(delivery.loop(sandbox.stripe))
     return app

@@ -28,9 +28,17 @@ WEBHOOK_KINDS: dict[str, dict[str, Any]] = {
     "no_fee": {"seconds": 60},
     "refund_pending": {"reason": "processing"},
 }
-KINDS = REQUEST_KINDS | WEBHOOK_KINDS
-VENDORS = ("stripe", "coingecko", "mirror_node")
+XERO_KINDS: dict[str, dict[str, Any]] = {
+    "token_expired": {},
+    "tenant_refused": {},
+    "validation": {"message": "A validation exception occurred"},
+    "offline": {"message": "The Organisation is offline"},
+    "oauth_error": {"word": "invalid_grant"},
+}
+KINDS = REQUEST_KINDS | WEBHOOK_KINDS | XERO_KINDS
+VENDORS = ("stripe", "coingecko", "mirror_node", "xero")
 ONLY_FOR = {
+    **dict.fromkeys(XERO_KINDS, "xero"),
     "unauthorized": "coingecko",
     "forbidden": "coingecko",
     **dict.fromkeys(WEBHOOK_KINDS, "stripe"),
@@ -95,14 +103,21 @@ class FaultBoard:
         self.faults = [] if fault_id is None else [fault for fault in self.faults if fault.id != fault_id]
         return before - len(self.faults)
 
-    def take(self, vendor: str, kinds: tuple[str, ...], subject: str, method: str = "") -> dict[str, Fault]:
+    def take(
+        self, vendor: str, kinds: tuple[str, ...], subject: str, method: str = "", owner: str = ""
+    ) -> dict[str, Fault]:
         """Return the faults that strike here, by kind, and count them down.
 
         :param subject: path below the vendor's base address, or an event's type
+        :param owner: whose call it is; a pattern may name it before the path
         """
         struck: dict[str, Fault] = {}
         for fault in list(self.faults):
-            if fault.kind not in kinds or fault.kind in struck or not _matches(fault, vendor, subject, method):
+            if (
+                fault.kind not in kinds
+                or fault.kind in struck
+                or not _matches(fault, vendor, (subject, owner + subject), method)
+            ):
                 continue
             struck[fault.kind] = fault
             if fault.remaining is not None:
@@ -120,5 +135,6 @@ class FaultBoard:
         self.faults = [Fault(**entry) for entry in entries]
 
 
-def _matches(fault: Fault, vendor: str, subject: str, method: str) -> bool:
-    return fault.vendor == vendor and fault.method in (None, method) and fnmatch.fnmatchcase(subject, fault.pattern)
+def _matches(fault: Fault, vendor: str, subjects: tuple[str, str], method: str) -> bool:
+    fits = any(fnmatch.fnmatchcase(subject, fault.pattern) for subject in subjects)
+    return fits and fault.vendor == vendor and fault.method in (None, method)

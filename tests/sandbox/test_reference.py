@@ -15,6 +15,8 @@ from provvypay.sandbox.mirror_node.state import MirrorSettings, MirrorSwitches
 from provvypay.sandbox.stripe.api import ROUTES
 from provvypay.sandbox.stripe.cards import BANK_FAILURES, CARDS
 from provvypay.sandbox.stripe.state import API_VERSION, StripeSettings
+from provvypay.sandbox.xero import api as xero_api
+from provvypay.sandbox.xero.state import XeroSettings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "sandbox.md").read_text(encoding="utf-8")
 
@@ -45,6 +47,7 @@ def test_every_setting_switch_coin_and_card_is_described():
     names += [field.name.replace("frozen_at", "frozen") for field in fields(GeckoSwitches)]
     names += [field.name for described in (MirrorSwitches, MirrorSettings) for field in fields(described)]
     names += [*WAYS, *COMMON, *OPTIONS]
+    names += [field.name for field in fields(XeroSettings)]
     names += [*COINS, *VENDORS]
 
     assert [name for name in names if f"`{name}`" not in PAGE] == []
@@ -55,5 +58,11 @@ def test_every_setting_switch_coin_and_card_is_described():
 
 def test_every_resource_of_stripe_is_described():
     resources = {rule.split("/<")[0] for _, rule, _ in ROUTES}
+
+    assert [resource for resource in sorted(resources) if resource not in PAGE] == []
+
+
+def test_every_resource_of_xero_is_described():
+    resources = {rule.split("/{")[0] for _, rule, _ in xero_api.ROUTES}
 
     assert [resource for resource in sorted(resources) if resource not in PAGE] == []

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from provvypay.sandbox.coingecko import service as gecko_service
 from provvypay.sandbox.coingecko.state import GeckoState
-from provvypay.sandbox.control import mirror_routes, stripe_routes
+from provvypay.sandbox.control import mirror_routes, stripe_routes, xero_routes
 from provvypay.sandbox.control.body import answer, given, number
 from provvypay.sandbox.core import Core
 from provvypay.sandbox.faults import KINDS, UnknownFault
@@ -18,9 +18,10 @@ from provvypay.sandbox.mirror_node.state import MirrorState
 from provvypay.sandbox.stripe.errors import StripeError
 from provvypay.sandbox.stripe.state import StripeState
 from provvypay.sandbox.wishes import CannotDo
+from provvypay.sandbox.xero.state import XeroState
 
 
-def blueprint(core: Core, stripe: StripeState, gecko: GeckoState, mirror: MirrorState) -> Blueprint:
+def blueprint(core: Core, stripe: StripeState, gecko: GeckoState, mirror: MirrorState, xero: XeroState) -> Blueprint:
     """Return the door's routes, bound to the states."""
     bp = Blueprint("control", __name__, url_prefix="/_control")
     _general(bp, core)
@@ -28,6 +29,7 @@ def blueprint(core: Core, stripe: StripeState, gecko: GeckoState, mirror: Mirror
     _rates(bp, core, gecko)
     mirror_routes.register(bp, mirror)
     stripe_routes.register(bp, stripe)
+    xero_routes.register(bp, xero)
 
     @bp.route("/<path:rest>", methods=["GET", "POST", "DELETE", "PUT", "PATCH"])
     def unknown(rest: str) -> Response:
