@@ -53,7 +53,7 @@ class Xero:
         answer = self.call(method, path, body, **more)
         assert answer.status_code == 200, answer.text
         found = answer.json(parse_float=Decimal)
-        return found[path.split("/")[0]][0]
+        return found[path.partition("/")[0]][0]
 
     def invoice(self, number: str = "PL-1", amount: str = "115.00", **more: Any) -> dict[str, Any]:
         """Return an invoice of one line, as the product sends it."""

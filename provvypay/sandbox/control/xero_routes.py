@@ -5,7 +5,7 @@ from dataclasses import asdict
 from flask import Blueprint, Response
 
 from provvypay.sandbox.control.body import answer, flag, given, number, text, words
-from provvypay.sandbox.xero import books, hand
+from provvypay.sandbox.xero import books, hand, hand_app
 from provvypay.sandbox.xero.state import USERS, XeroState
 
 PATH = "/xero/tenants/<tenant_id>"
@@ -16,6 +16,7 @@ def register(bp: Blueprint, state: XeroState) -> None:
     _app(bp, state)
     _watched(bp, state)
     _tenants(bp, state)
+    _chart(bp, state)
     _documents(bp, state)
 
 
@@ -28,24 +29,24 @@ def _app(bp: Blueprint, state: XeroState) -> None:
     @bp.post("/xero/settings")
     def tune_xero() -> Response:
         with state.core.lock:
-            hand.tune(state, given())
+            hand_app.tune(state, given())
             return answer(asdict(state.settings))
 
     @bp.post("/xero/consent")
-    def consent() -> Response:
+    def xero_consent() -> Response:
         wanted = given("tenant_id", "tenant_ids", "redirect_uri", "scope", "user", "code_challenge")
         with state.core.lock:
-            return answer(hand.consent(state, wanted), 201)
+            return answer(hand_app.consent(state, wanted), 201)
 
     @bp.post("/xero/tokens/expire")
     def expire_tokens() -> Response:
         with state.core.lock:
-            return answer({"expired": hand.expire_tokens(state)})
+            return answer({"expired": hand_app.expire_tokens(state)})
 
     @bp.post("/xero/tokens/revoke")
     def revoke_tokens() -> Response:
         with state.core.lock:
-            return answer({"revoked": hand.revoke(state)})
+            return answer({"revoked": hand_app.revoke(state)})
 
 
 def _watched(bp: Blueprint, state: XeroState) -> None:
@@ -57,18 +58,18 @@ def _watched(bp: Blueprint, state: XeroState) -> None:
             return answer(books.books(state, wanted))
 
     @bp.get("/xero/calls")
-    def calls() -> Response:
+    def xero_calls() -> Response:
         with state.core.lock:
             tenants = {name: state.limits.summary(name) for name in state.tenants}
             return answer({"tenants": tenants, "app": state.limits.summary("app"), "tokens": state.token_calls})
 
     @bp.get("/xero/requests")
-    def requests() -> Response:
+    def xero_requests() -> Response:
         with state.core.lock:
             return answer({"requests": list(state.requests)})
 
     @bp.delete("/xero/requests")
-    def forget_requests() -> Response:
+    def forget_xero_requests() -> Response:
         with state.core.lock:
             forgotten = len(state.requests)
             state.requests.clear()
@@ -107,6 +108,8 @@ def _tenants(bp: Blueprint, state: XeroState) -> None:
         with state.core.lock:
             return answer({"disconnected": hand.disconnect(state, hand.tenant(state, tenant_id))})
 
+
+def _chart(bp: Blueprint, state: XeroState) -> None:
     @bp.post(f"{PATH}/accounts/<account>")
     def change_account(tenant_id: str, account: str) -> Response:
         wanted = given("Status", "EnablePaymentsToAccount", "TaxType")
