@@ -17,7 +17,7 @@ from provvypay.domain.currencies import CURRENCIES
 from provvypay.domain.rates import Rate, RateSource, RateTable
 from provvypay.errors import ProvvypayError, Unavailable
 from provvypay.flows.current_rates import keep_in_cache
-from provvypay.integrations import coingecko, hedera_mirror
+from provvypay.integrations import coingecko, hedera_rate
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
 from provvypay.services.fx import acceptance, sources
@@ -43,7 +43,7 @@ def refresh_rates() -> int:
 
     :raises ProvvypayError: when no source answered; nothing changed, the old rates keep their age
     """
-    asked: tuple[RateSource, ...] = (coingecko.client(), hedera_mirror.client())
+    asked: tuple[RateSource, ...] = (coingecko.client(), hedera_rate.client())
     with transaction() as session:
         claims = sources.claim(session, [source.name for source in asked])
     if claims is None:

@@ -1,150 +1,203 @@
-"""The Hedera mirror node's REST API: so far only the network's own exchange rate of HBAR.
+"""The Hedera mirror node's REST API: accounts, tokens, transactions and contract logs (its rate: hedera_rate.py).
 
 Reference: docs.hedera.com, REST API; github.com/hiero-ledger/hiero-mirror-node, rest/api/v1/openapi.yml 0.160, read
-November 2026. Limit: 50 requests a second and address on the public nodes; 429, 502 and 504 come from the load balancer
-and may be HTML. The rate is published every hour in US cents, answers may be a minute old (`max-age=60`), and a network
-has been seen to answer 404. It prices network fees, so it is smoothed: a second opinion, not a market price.
+November 2026. Limit: 50 requests a second and address on the public nodes, so all processes share one budget; 429, 502
+and 504 come from the load balancer and may be HTML. Odd ways of theirs that decide how we ask:
+
+- a list covers 60 days at most, so both bounds are given, and **an empty page may be followed by others**;
+- `links.next` is a path: it is followed as such, never to another host;
+- `limit` beyond 100 is silently 100; an account's EVM alias is not resolved by `account.id`: an empty list;
+- `result=success` lets two more codes pass than SUCCESS: each record's own result decides;
+- 404 for a transaction means "not yet" for a while; 404 for an association's list means that there is no account.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
-from provvypay.domain.rate_rules import sensible
-from provvypay.domain.rates import MIRROR_NODE, Rate
-from provvypay.errors import ProvvypayError, Unavailable
-from provvypay.kit.clock import from_unix, now
-from provvypay.kit.http import HttpAnswer, HttpClient, HttpFailed, seconds_to_wait
+from provvypay.domain import hedera_ids as ids
+from provvypay.integrations import mirror_reading as reading
+from provvypay.integrations import mirror_values as values
+from provvypay.integrations.mirror_transport import (
+    MirrorNodeMisunderstood,
+    MirrorNodeRefused,
+    MirrorNodeUnavailable,
+    Query,
+    Transport,
+)
+from provvypay.kit.budget import Budget
+from provvypay.kit.http import HttpClient
 from provvypay.kit.settings import Settings, settings
 
-_PATH = "/api/v1/network/exchangerate"
-_LATEST = 2**33
+__all__ = ["Client", "MirrorNodeMisunderstood", "MirrorNodeRefused", "MirrorNodeUnavailable", "client"]
 
-
-class MirrorNodeUnavailable(Unavailable):
-    """No answer, a rate limit, or no rate that is in force; a later call may succeed."""
-
-    code = "mirror_node_unavailable"
-
-
-class MirrorNodeRefused(ProvvypayError):
-    """The question is wrong; a person must look."""
-
-    status = 502
-    code = "mirror_node_refused"
-
-
-class MirrorNodeMisunderstood(ProvvypayError):
-    """The answer does not fit our reading."""
-
-    status = 502
-    code = "mirror_node_misunderstood"
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangeRate:
-    """The network's rate that is in force."""
-
-    usd_per_hbar: Decimal
-    as_of: dt.datetime
-    """since when it is: when the network published it, or when the rate before it ended"""
-    expires_at: dt.datetime
+PER_PAGE = "100"
+WINDOW_SECONDS = 60 * 24 * 3600
+LOG_WINDOW_SECONDS = 7 * 24 * 3600
+_MOST_PAGES = 10_000
+"""of one list: a million records, more than an account gets in sixty days; beyond it something goes in circles"""
 
 
 @dataclass(frozen=True)
 class Client:
-    """Calls to one mirror node."""
+    """Calls to one mirror node; each may raise the three errors of mirror_transport."""
 
-    http: HttpClient
+    transport: Transport
 
-    @property
-    def name(self) -> str:
-        return MIRROR_NODE
+    # ------------------------------------------------------------------------------------------ accounts and tokens
 
-    def rates(self, currencies: Sequence[str]) -> tuple[Rate, ...]:
-        """Return HBAR in USD, if that is asked for; it knows nothing else.
+    def account(self, account: str) -> values.AccountState | None:
+        """Return an account by its id or EVM address of either form; None when there is none."""
+        body = self.transport.ask(f"/api/v1/accounts/{account}", {"transactions": "false"})
+        return None if body is None else reading.account(body)
 
-        :raises MirrorNodeUnavailable: as exchange_rate()
+    def account_token(self, account: str, token: str) -> values.AccountToken | None:
+        """Return an account's association with a token; None when it has none."""
+        found = self._associations(account, {"token.id": token})
+        return found[0] if found else None
+
+    def account_tokens(self, account: str) -> tuple[values.AccountToken, ...]:
+        """Return all associations of an account: how many were made by themselves says how many slots are left."""
+        return tuple(self._associations(account, {}))
+
+    def token(self, token: str) -> values.TokenState | None:
+        """Return a token of the token service; None when there is none: a contract is none."""
+        body = self.transport.ask(f"/api/v1/tokens/{token}")
+        return None if body is None else reading.token(body)
+
+    def contract(self, contract: str) -> values.ContractState | None:
+        """Return a contract by its id or EVM address; None when there is none."""
+        body = self.transport.ask(f"/api/v1/contracts/{contract}")
+        return None if body is None else reading.contract(body)
+
+    def _associations(self, account: str, query: Query) -> list[values.AccountToken]:
+        path = f"/api/v1/accounts/{account}/tokens"
+        bodies = self._bodies(path, {**query, "limit": PER_PAGE}, missing_is_empty=True)
+        return [reading.account_token(one) for body in bodies for one in _items(body, "tokens")]
+
+    # ------------------------------------------------------------------------------------------------- transactions
+
+    def transactions(self, account: str, since: str, until: str, *, credit_only: bool = True) -> Iterator[values.Page]:
+        """Yield an account's successful records between two consensus times, both included, oldest first.
+
+        In windows of sixty days, one page after the other; empty pages are yielded too, so that the reader can say how
+        far it got. Whoever stops in between asks again from there.
+
+        :param account: `0.0.x`, never an alias
+        :param credit_only: only records in which it got HBAR or tokens. The mirror node once missed some: a sweep asks
+            without
         """
-        if "USD" not in currencies:
-            return ()
-        found = self.exchange_rate()
-        return (Rate("HBAR", "USD", found.usd_per_hbar, MIRROR_NODE, found.as_of, now()),)
+        query = {"account.id": account, "result": "success", "order": "asc", "limit": PER_PAGE}
+        if credit_only:
+            query["type"] = "credit"
+        path = "/api/v1/transactions"
+        for low, high in _windows(since, until, WINDOW_SECONDS):
+            for body in self._bodies(path, {**query, "timestamp": [f"gte:{low}", f"lte:{high}"]}):
+                records = tuple(reading.record(one) for one in _items(body, "transactions"))
+                yield values.Page(records, low, high, is_last=_next(body) is None)
 
-    def exchange_rate(self) -> ExchangeRate:
-        """Return the rate in force: the current one, or the next one once the current has expired.
+    def transaction(self, transaction_id: str) -> tuple[values.TransactionRecord, ...]:
+        """Return all records of a transaction id, oldest first; none means "not yet" for a while.
 
-        :raises MirrorNodeUnavailable: no answer, or both have expired: an expired rate is no rate
-        :raises MirrorNodeRefused: the question is wrong
-        :raises MirrorNodeMisunderstood: no JSON, or another shape
+        :param transaction_id: the mirror node's form
         """
-        try:
-            answer = self.http.get(_PATH, {})
-        except HttpFailed as error:
-            raise MirrorNodeUnavailable(str(error)) from error
-        body, moment = _read(answer), now()
-        current, following = _one(body, "current_rate"), _one(body, "next_rate")
-        published = _published(body)
-        if moment < current[1]:
-            return ExchangeRate(current[0], min(published, moment), current[1])
-        if moment < following[1]:
-            return ExchangeRate(following[0], current[1], following[1])
-        raise MirrorNodeUnavailable(f"the exchange rate expired at {following[1]:%Y-%m-%dT%H:%M:%SZ}")
+        body = self.transport.ask(f"/api/v1/transactions/{transaction_id}")
+        return () if body is None else tuple(reading.record(one) for one in _items(body, "transactions"))
+
+    def record_at(self, consensus_timestamp: str) -> values.TransactionRecord | None:
+        """Return the one record of a consensus time, whatever its result; None when there is none yet."""
+        body = self._ask("/api/v1/transactions", {"timestamp": consensus_timestamp, "limit": "1"})
+        found = [reading.record(one) for one in _items(body, "transactions")]
+        return found[0] if found else None
+
+    def logs(
+        self, contract: str, *, since: str, until: str, topic0: str, topic2: str | None = None
+    ) -> Iterator[values.LogEntry]:
+        """Yield a contract's logs between two consensus times, both included, oldest first, in windows of seven days.
+
+        :param topic0: the event's signature, 0x and 64 hex digits
+        :param topic2: its second indexed value; of an ERC-20 transfer, the receiver
+        """
+        path = f"/api/v1/contracts/{contract}/results/logs"
+        query = {"topic0": topic0, "order": "asc", "limit": PER_PAGE}
+        if topic2 is not None:
+            query["topic2"] = topic2
+        for low, high in _windows(since, until, LOG_WINDOW_SECONDS):
+            for body in self._bodies(path, {**query, "timestamp": [f"gte:{low}", f"lte:{high}"]}):
+                yield from (reading.log_entry(one) for one in _items(body, "logs"))
+
+    def head(self) -> values.Head:
+        """Return how far the mirror node has got.
+
+        :raises MirrorNodeUnavailable: also when it has nothing at all
+        """
+        body = self._ask("/api/v1/transactions", {"limit": "1", "order": "desc"})
+        newest = [reading.record(one) for one in _items(body, "transactions")]
+        if not newest:
+            raise MirrorNodeUnavailable("the mirror node has no transactions")
+        return values.Head(newest[0].consensus_timestamp)
+
+    # --------------------------------------------------------------------------------------------------------- pages
+
+    def _ask(self, path: str, query: Query) -> dict[str, Any]:
+        body = self.transport.ask(path, query)
+        if body is None:
+            raise MirrorNodeMisunderstood(f"{path}: 404")
+        return body
+
+    def _bodies(self, path: str, query: Query, *, missing_is_empty: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield one page's JSON after the other, until a page names none that follows it."""
+        body = self.transport.ask(path, query)
+        if body is None:
+            if missing_is_empty:
+                return
+            raise MirrorNodeMisunderstood(f"{path}: 404")
+        followed = set[str]()
+        while True:
+            yield body
+            link = _next(body)
+            if link is None:
+                return
+            if link in followed or len(followed) >= _MOST_PAGES:
+                raise MirrorNodeMisunderstood(f"{path}: pages in circles")
+            followed.add(link)
+            body = self.transport.follow(link, path)
 
 
-def _read(answer: HttpAnswer) -> dict[str, Any]:
-    if answer.status == 429:
-        limited = MirrorNodeUnavailable("rate limit")
-        limited.retry_after = seconds_to_wait(answer)
-        raise limited
-    if answer.status == 404:
-        raise MirrorNodeUnavailable("404: this network has no exchange rate")
-    if answer.status != 200:
-        raise MirrorNodeRefused(f"{answer.status}: {answer.text[:200]}")
-    try:
-        body = json.loads(answer.text, parse_float=Decimal, parse_int=Decimal)
-    except (ValueError, ArithmeticError) as error:
-        raise MirrorNodeMisunderstood("200: not JSON") from error
-    if not isinstance(body, dict):
-        raise MirrorNodeMisunderstood(f"200: {type(body).__name__}")
-    return body
+def _windows(since: str, until: str, seconds: int) -> Iterator[tuple[str, str]]:
+    """Part a span into windows that do not overlap; none when it ends before it begins."""
+    low, last = ids.nanos_of(since), ids.nanos_of(until)
+    while low <= last:
+        high = min(last, low + seconds * ids.NANOS)
+        yield ids.timestamp_of(low), ids.timestamp_of(high)
+        low = high + 1
 
 
-def _one(body: dict[str, Any], which: str) -> tuple[Decimal, dt.datetime]:
-    """Return USD per HBAR and its expiry: so many cents are as much as so many HBAR."""
-    rate = body.get(which)
-    parts = [
-        value
-        for name in ("cent_equivalent", "hbar_equivalent", "expiration_time")
-        if isinstance(rate, dict) and isinstance(value := rate.get(name), Decimal) and 0 < value < _LATEST
-    ]
-    if len(parts) < 3:
-        raise MirrorNodeMisunderstood(f"{which}: {rate}")
-    cents, hbars, expires = parts
-    usd_per_hbar = sensible(cents / hbars / 100)
-    if usd_per_hbar is None:
-        raise MirrorNodeMisunderstood(f"{which}: {rate}")
-    return usd_per_hbar, from_unix(int(expires))
+def _items(body: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    found = body.get(name)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise MirrorNodeMisunderstood(f"no list of {name}")
+    return found
 
 
-def _published(body: dict[str, Any]) -> dt.datetime:
-    """Return when the rates were published: `seconds.nanoseconds` as text."""
-    seconds, _, nanos = str(body.get("timestamp", "")).partition(".")
-    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 10 and (nanos.isdigit() or not nanos)):
-        raise MirrorNodeMisunderstood(f"timestamp: {body.get('timestamp')}")
-    return from_unix(int(seconds))
+def _next(body: dict[str, Any]) -> str | None:
+    links = body.get("links")
+    found = links.get("next") if isinstance(links, dict) else ""
+    if found is not None and (not isinstance(found, str) or not found):
+        raise MirrorNodeMisunderstood("a page without links.next")
+    return found
 
 
 @lru_cache(maxsize=4)
 def _client(chosen: Settings) -> Client:
-    # Asked after CoinGecko in the same job, which has a minute for both.
-    return Client(HttpClient(chosen.hedera_mirror_node_url, retries=1, answer_seconds=5))
+    base = chosen.hedera_mirror_node_url
+    # One try: the budget's pause, which all processes keep, is the retry.
+    http = HttpClient(base, headers=dict(chosen.hedera_mirror_node_headers or ()), retries=0, answer_seconds=8)
+    return Client(Transport(http, Budget(urlsplit(base).netloc, chosen.hedera_mirror_requests_per_second)))
 
 
 def client() -> Client:

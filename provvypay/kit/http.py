@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -34,7 +34,12 @@ def seconds_to_wait(answer: HttpAnswer) -> int:
 
 
 class HttpFailed(Exception):
-    """No usable answer: refused, reset, timed out or still 5xx after the retries. A later try may succeed."""
+    """No usable answer: refused, reset, timed out or still 5xx after the retries. A later try may succeed.
+
+    :ivar retry_after: whole seconds the last answer asked to wait; 0 when it did not
+    """
+
+    retry_after = 0
 
 
 @dataclass
@@ -51,19 +56,21 @@ class HttpClient:
     answer_seconds: float = 10.0
     _client: httpx.Client | None = None
 
-    def get(self, path: str, params: Mapping[str, str]) -> HttpAnswer:
+    def get(self, path: str, params: Mapping[str, str | Sequence[str]]) -> HttpAnswer:
         """Fetch a path under the base address.
 
+        :param params: the query; a name with several values is repeated. Without any, the path may carry a query itself
         :raises HttpFailed: after the retries
         :raises RuntimeError: when a transaction is open
         """
         db.assert_outside_transaction()
         started = time.monotonic()
+        failure = HttpFailed(f"GET {self.base_url}{path}")
         for attempt in range(self.retries + 1):
             if attempt:
                 time.sleep(random.uniform(0.1, 0.3) * 2**attempt)  # noqa: S311 - jitter
             try:
-                answer = self._pool().get(path, params=dict(params))
+                answer = self._pool().get(path, params=dict(params) or None)
             except httpx.HTTPError as error:
                 log.warning(
                     "vendor.unreachable", base=self.base_url, path=path, error=type(error).__name__, attempt=attempt
@@ -73,6 +80,7 @@ class HttpClient:
                 log.warning(
                     "vendor.failed", base=self.base_url, path=path, http_status=answer.status_code, attempt=attempt
                 )
+                failure.retry_after = seconds_to_wait(_of(answer))
                 continue
             log.debug(
                 "vendor.answered",
@@ -80,10 +88,8 @@ class HttpClient:
                 http_status=answer.status_code,
                 seconds=round(time.monotonic() - started, 3),
             )
-            return HttpAnswer(
-                answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, answer.text
-            )
-        raise HttpFailed(f"GET {self.base_url}{path}")
+            return _of(answer)
+        raise failure
 
     def _pool(self) -> httpx.Client:
         if self._client is None:
@@ -94,3 +100,7 @@ class HttpClient:
                 follow_redirects=False,
             )
         return self._client
+
+
+def _of(answer: httpx.Response) -> HttpAnswer:
+    return HttpAnswer(answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, answer.text)

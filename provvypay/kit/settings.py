@@ -6,10 +6,11 @@ This is the only place that reads the environment (`tests/test_house.py` sees to
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from provvypay.kit.setting_reader import Reader
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _GECKO_HOSTS = {"demo": "api.coingecko.com", "pro": "pro-api.coingecko.com"}
@@ -59,6 +60,12 @@ class Settings:
     """HEDERA_NETWORK: testnet or mainnet"""
     hedera_mirror_node_url: str
     """HEDERA_MIRROR_NODE_URL: no trailing slash, without /api/v1; default: Hedera's own of the network"""
+    hedera_mirror_node_headers: tuple[tuple[str, str], ...] | None
+    """HEDERA_MIRROR_NODE_HEADERS: what a paid provider wants in each request, `name: value`, parted by semicolons"""
+    hedera_mirror_requests_per_second: int
+    """HEDERA_MIRROR_REQUESTS_PER_SECOND: to one mirror node, from all processes together; default 40"""
+    hedera_assets: str | None
+    """HEDERA_ASSETS: the tokens' ids, instead of the network's own: `USDC=hts:0.0.429274 AUDD=erc20:0.0.8317070`"""
     xero_client_id: str | None
     """XERO_CLIENT_ID: of our app at Xero; without it no Xero can be connected"""
     xero_client_secret: str | None
@@ -117,7 +124,7 @@ def load(environ: Mapping[str, str]) -> Settings:
 
     :raises SettingsError: one line for each setting that is missing or wrong
     """
-    reader = _Reader(environ)
+    reader = Reader(environ)
     environment = reader.choice("PROVVYPAY_ENV", ("development", "test", "production"), default="production")
     database_url = reader.url("DATABASE_URL", schemes=("postgresql",))
     plan = reader.choice("COINGECKO_PLAN", ("demo", "pro"), default="demo")
@@ -145,6 +152,15 @@ def load(environ: Mapping[str, str]) -> Settings:
         hedera_mirror_node_url=reader.base(
             "HEDERA_MIRROR_NODE_URL", default=f"https://{network}.mirrornode.hedera.com"
         ),
+        hedera_mirror_node_headers=reader.headers("HEDERA_MIRROR_NODE_HEADERS"),
+        hedera_mirror_requests_per_second=reader.number(
+            "HEDERA_MIRROR_REQUESTS_PER_SECOND", default=40, low=1, high=1000
+        ),
+        hedera_assets=reader.optional(
+            "HEDERA_ASSETS",
+            pattern=r"[A-Z]{4}=(hts|erc20):\d+\.\d+\.\d+(:\S+)?([\s,]+[A-Z]{4}=(hts|erc20):\d+\.\d+\.\d+(:\S+)?)*",
+            like="USDC=hts:0.0.429274 AUDD=erc20:0.0.8317070",
+        ),
         xero_client_id=reader.optional("XERO_CLIENT_ID"),
         xero_client_secret=reader.optional("XERO_CLIENT_SECRET"),
         xero_redirect_uri=reader.optional("XERO_REDIRECT_URI", pattern=r"https?://\S+", like="https://…/xero/callback"),
@@ -169,7 +185,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _check_together(settings: Settings, reader: _Reader, *, sandbox_allowed: bool) -> None:
+def _check_together(settings: Settings, reader: Reader, *, sandbox_allowed: bool) -> None:
     """Add what is wrong with settings that are each fine alone."""
     if settings.failpoints and settings.environment != "test":
         reader.refuse("PROVVYPAY_FAILPOINTS", "fail-points are for PROVVYPAY_ENV=test only")
@@ -200,76 +216,6 @@ def _check_together(settings: Settings, reader: _Reader, *, sandbox_allowed: boo
     ):
         if urlsplit(url).hostname in _LOOPBACK:
             reader.refuse(name, "points at this machine; set PROVVYPAY_ALLOW_SANDBOX=1 if a sandbox is really meant")
-
-
-class _Reader:
-    """Reads one value at a time and collects what is wrong instead of stopping at the first."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.errors: list[str] = []
-
-    def refuse(self, name: str, why: str) -> None:
-        self.errors.append(f"{name}: {why}")
-
-    def optional(self, name: str, *, pattern: str | None = None, like: str = "") -> str | None:
-        value = self._environ.get(name, "").strip()
-        if not value:
-            return None
-        if pattern and not re.fullmatch(pattern, value):
-            self.refuse(name, f"must look like {like}")
-        return value
-
-    def text(self, name: str, *, least: int) -> str:
-        value = self.optional(name)
-        if value is None:
-            self.refuse(name, "is missing")
-            return ""
-        if len(value) < least:
-            self.refuse(name, f"needs at least {least} characters")
-        return value
-
-    def choice(self, name: str, choices: tuple[str, ...], *, default: str) -> str:
-        value = self.optional(name) or default
-        if value not in choices:
-            self.refuse(name, f"must be one of {', '.join(choices)}")
-        return value
-
-    def words(self, name: str, *, default: str) -> tuple[str, ...]:
-        value = self.optional(name) or default
-        if not re.fullmatch(r"[a-z_]+(,[a-z_]+)*", value):
-            self.refuse(name, "must be names in small letters, parted by commas")
-        return tuple(value.split(","))
-
-    def flag(self, name: str, *, default: bool) -> bool:
-        value = (self.optional(name) or ("1" if default else "0")).lower()
-        if value not in {"0", "1", "true", "false", "yes", "no", "on", "off"}:
-            self.refuse(name, "must be 1 or 0")
-        return value in {"1", "true", "yes", "on"}
-
-    def number(self, name: str, *, default: int, low: int, high: int) -> int:
-        value = self.optional(name)
-        if value is None:
-            return default
-        if not re.fullmatch(r"\d{1,9}", value) or not low <= int(value) <= high:
-            self.refuse(name, f"must be a whole number from {low} to {high}")
-            return default
-        return int(value)
-
-    def url(self, name: str, *, schemes: tuple[str, ...], default: str | None = None) -> str:
-        value = self.optional(name) or default
-        if value is None:
-            self.refuse(name, "is missing")
-            return ""
-        if urlsplit(value).scheme.partition("+")[0] not in schemes:
-            self.refuse(name, f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
-        return value
-
-    def base(self, name: str, *, default: str | None = None) -> str:
-        value = self.url(name, schemes=("http", "https"), default=default)
-        if value.endswith("/"):
-            self.refuse(name, "must not end with a slash")
-        return value
 
 
 _current: Settings | None = None

@@ -11,9 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from provvypay.integrations import coingecko, hedera_mirror
+from provvypay.integrations import coingecko, hedera_rate
 from provvypay.integrations.coingecko import CoinGeckoMisunderstood, CoinGeckoRefused, CoinGeckoUnavailable
-from provvypay.integrations.hedera_mirror import MirrorNodeMisunderstood, MirrorNodeRefused, MirrorNodeUnavailable
+from provvypay.integrations.mirror_transport import (
+    MirrorNodeMisunderstood,
+    MirrorNodeRefused,
+    MirrorNodeUnavailable,
+    Transport,
+)
 from provvypay.kit.clock import now
 from provvypay.kit.http import HttpClient
 
@@ -65,7 +70,7 @@ def gecko(raw):
 
 @pytest.fixture
 def mirror(raw):
-    return hedera_mirror.Client(HttpClient(raw.url, retries=0))
+    return hedera_rate.Client(Transport(HttpClient(raw.url, retries=0)))
 
 
 # ---------------------------------------------------------------- CoinGecko
@@ -248,7 +253,7 @@ def test_the_key_never_stands_in_the_address(raw, settings):
 @pytest.fixture
 def node(sandbox):
     """The mirror node as the sandbox plays it, with little patience."""
-    return hedera_mirror.Client(HttpClient(f"{sandbox.url}/mirror_node", retries=0, answer_seconds=0.3))
+    return hedera_rate.Client(Transport(HttpClient(f"{sandbox.url}/mirror_node", retries=0, answer_seconds=0.3)))
 
 
 def test_the_rate_in_force_is_cents_by_hbar_by_100(node, sandbox):
