@@ -20,8 +20,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from provvypay.domain import hedera_ids as ids
+from provvypay.domain import hedera_records as records
 from provvypay.integrations import mirror_reading as reading
-from provvypay.integrations import mirror_values as values
 from provvypay.integrations.mirror_transport import (
     MirrorNodeMisunderstood,
     MirrorNodeRefused,
@@ -50,38 +50,38 @@ class Client:
 
     # ------------------------------------------------------------------------------------------ accounts and tokens
 
-    def account(self, account: str) -> values.AccountState | None:
+    def account(self, account: str) -> records.AccountState | None:
         """Return an account by its id or EVM address of either form; None when there is none."""
         body = self.transport.ask(f"/api/v1/accounts/{account}", {"transactions": "false"})
         return None if body is None else reading.account(body)
 
-    def account_token(self, account: str, token: str) -> values.AccountToken | None:
+    def account_token(self, account: str, token: str) -> records.AccountToken | None:
         """Return an account's association with a token; None when it has none."""
         found = self._associations(account, {"token.id": token})
         return found[0] if found else None
 
-    def account_tokens(self, account: str) -> tuple[values.AccountToken, ...]:
+    def account_tokens(self, account: str) -> tuple[records.AccountToken, ...]:
         """Return all associations of an account: how many were made by themselves says how many slots are left."""
         return tuple(self._associations(account, {}))
 
-    def token(self, token: str) -> values.TokenState | None:
+    def token(self, token: str) -> records.TokenState | None:
         """Return a token of the token service; None when there is none: a contract is none."""
         body = self.transport.ask(f"/api/v1/tokens/{token}")
         return None if body is None else reading.token(body)
 
-    def contract(self, contract: str) -> values.ContractState | None:
+    def contract(self, contract: str) -> records.ContractState | None:
         """Return a contract by its id or EVM address; None when there is none."""
         body = self.transport.ask(f"/api/v1/contracts/{contract}")
         return None if body is None else reading.contract(body)
 
-    def _associations(self, account: str, query: Query) -> list[values.AccountToken]:
+    def _associations(self, account: str, query: Query) -> list[records.AccountToken]:
         path = f"/api/v1/accounts/{account}/tokens"
         bodies = self._bodies(path, {**query, "limit": PER_PAGE}, missing_is_empty=True)
         return [reading.account_token(one) for body in bodies for one in _items(body, "tokens")]
 
     # ------------------------------------------------------------------------------------------------- transactions
 
-    def transactions(self, account: str, since: str, until: str, *, credit_only: bool = True) -> Iterator[values.Page]:
+    def transactions(self, account: str, since: str, until: str, *, credit_only: bool = True) -> Iterator[records.Page]:
         """Yield an account's successful records between two consensus times, both included, oldest first.
 
         In windows of sixty days, one page after the other; empty pages are yielded too, so that the reader can say how
@@ -97,10 +97,10 @@ class Client:
         path = "/api/v1/transactions"
         for low, high in _windows(since, until, WINDOW_SECONDS):
             for body in self._bodies(path, {**query, "timestamp": [f"gte:{low}", f"lte:{high}"]}):
-                records = tuple(reading.record(one) for one in _items(body, "transactions"))
-                yield values.Page(records, low, high, is_last=_next(body) is None)
+                found = tuple(reading.record(one) for one in _items(body, "transactions"))
+                yield records.Page(found, low, high, is_last=_next(body) is None)
 
-    def transaction(self, transaction_id: str) -> tuple[values.TransactionRecord, ...]:
+    def transaction(self, transaction_id: str) -> tuple[records.TransactionRecord, ...]:
         """Return all records of a transaction id, oldest first; none means "not yet" for a while.
 
         :param transaction_id: the mirror node's form
@@ -108,7 +108,7 @@ class Client:
         body = self.transport.ask(f"/api/v1/transactions/{transaction_id}")
         return () if body is None else tuple(reading.record(one) for one in _items(body, "transactions"))
 
-    def record_at(self, consensus_timestamp: str) -> values.TransactionRecord | None:
+    def record_at(self, consensus_timestamp: str) -> records.TransactionRecord | None:
         """Return the one record of a consensus time, whatever its result; None when there is none yet."""
         body = self._ask("/api/v1/transactions", {"timestamp": consensus_timestamp, "limit": "1"})
         found = [reading.record(one) for one in _items(body, "transactions")]
@@ -116,7 +116,7 @@ class Client:
 
     def logs(
         self, contract: str, *, since: str, until: str, topic0: str, topic2: str | None = None
-    ) -> Iterator[values.LogEntry]:
+    ) -> Iterator[records.LogEntry]:
         """Yield a contract's logs between two consensus times, both included, oldest first, in windows of seven days.
 
         :param topic0: the event's signature, 0x and 64 hex digits
@@ -130,7 +130,7 @@ class Client:
             for body in self._bodies(path, {**query, "timestamp": [f"gte:{low}", f"lte:{high}"]}):
                 yield from (reading.log_entry(one) for one in _items(body, "logs"))
 
-    def head(self) -> values.Head:
+    def head(self) -> records.Head:
         """Return how far the mirror node has got.
 
         :raises MirrorNodeUnavailable: also when it has nothing at all
@@ -139,7 +139,7 @@ class Client:
         newest = [reading.record(one) for one in _items(body, "transactions")]
         if not newest:
             raise MirrorNodeUnavailable("the mirror node has no transactions")
-        return values.Head(newest[0].consensus_timestamp)
+        return records.Head(newest[0].consensus_timestamp)
 
     # --------------------------------------------------------------------------------------------------------- pages
 

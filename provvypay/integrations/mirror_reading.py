@@ -12,8 +12,7 @@ import json
 from typing import Any
 
 from provvypay.domain import hedera_ids as ids
-from provvypay.integrations.mirror_transport import MirrorNodeMisunderstood
-from provvypay.integrations.mirror_values import (
+from provvypay.domain.hedera_records import (
     AccountState,
     AccountToken,
     ContractState,
@@ -26,6 +25,7 @@ from provvypay.integrations.mirror_values import (
     TokenState,
     TransactionRecord,
 )
+from provvypay.integrations.mirror_transport import MirrorNodeMisunderstood
 
 Json = dict[str, Any]
 

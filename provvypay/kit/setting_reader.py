@@ -49,7 +49,8 @@ class Reader:
     def headers(self, name: str) -> tuple[tuple[str, str], ...] | None:
         parts = [part.partition(":") for part in (self.optional(name) or "").split(";") if part.strip()]
         if not all(
-            re.fullmatch(r"[A-Za-z0-9-]+", key.strip()) and value.strip().isprintable() for key, _, value in parts
+            re.fullmatch(r"[A-Za-z0-9-]+", key.strip()) and value.strip() and value.isprintable()
+            for key, _, value in parts
         ):
             self.refuse(name, "must be headers like x-api-key: secret, parted by semicolons")
         return tuple((key.strip(), value.strip()) for key, _, value in parts) or None

@@ -59,3 +59,15 @@ def test_a_sandbox_may_be_meant():
 
     assert load(LEAST | sandbox | {"PROVVYPAY_ALLOW_SANDBOX": "1"}).hedera_mirror_node_url.endswith("/mirror_node")
     assert load(LEAST | sandbox | {"PROVVYPAY_ENV": "development"}).environment == "development"
+
+
+def test_what_a_paid_mirror_node_wants_is_sent_and_nonsense_is_named():
+    wanted = load(LEAST | {"HEDERA_MIRROR_NODE_HEADERS": "x-api-key: a b:c ; X-Two:2"}).hedera_mirror_node_headers
+
+    assert wanted == (("x-api-key", "a b:c"), ("X-Two", "2"))
+    for nonsense in ("secret", "x-api-key:", "x api: 1", "x-api-key: 1;;2"):
+        with pytest.raises(SettingsError, match="HEDERA_MIRROR_NODE_HEADERS"):
+            load(LEAST | {"HEDERA_MIRROR_NODE_HEADERS": nonsense})
+    for nonsense in ("USDC", "USDC=0.0.1", "USDC=hts:1", "USDC=native:HBAR"):
+        with pytest.raises(SettingsError, match="HEDERA_ASSETS"):
+            load(LEAST | {"HEDERA_ASSETS": nonsense})
