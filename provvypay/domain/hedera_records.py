@@ -13,7 +13,7 @@ class Line:
     """HBAR that one account lost (negative) or got, fees and staking rewards included."""
 
     account: str
-    amount: int
+    amount_units: int
     is_approval: bool = False
 
 
@@ -23,7 +23,7 @@ class TokenLine:
 
     token_id: str
     account: str
-    amount: int
+    amount_units: int
     is_approval: bool = False
 
 
@@ -56,7 +56,7 @@ class TransactionRecord:
     payer: str
     """who paid the fee, out of the transaction's id: not always who sent the money"""
     entity_id: str | None
-    charged_fee: int
+    charged_fee_units: int
     memo: bytes
     """up to 100 bytes, not always UTF-8; empty for none. A child's is empty, it stands on its parent"""
     memo_base64: str
@@ -94,7 +94,7 @@ class AccountState:
     receiver_sig_required: bool
     max_automatic_token_associations: int
     """-1: any number"""
-    balance: int
+    balance_units: int
     """tinybar"""
 
 
@@ -103,7 +103,7 @@ class AccountToken:
     """An account's association with a token."""
 
     token_id: str
-    balance: int
+    balance_units: int
     decimals: int | None
     automatic: bool
     freeze_status: str
@@ -116,7 +116,7 @@ class AccountToken:
 class FixedFee:
     """What a sender pays on top of each transfer of a token."""
 
-    amount: int
+    amount_units: int
     denominating_token_id: str | None
     """None: in HBAR"""
 

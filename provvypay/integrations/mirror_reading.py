@@ -48,7 +48,7 @@ def record(body: Json) -> TransactionRecord:
             result=_text(body, "result"),
             payer=transaction.payer,
             entity_id=_text_or_none(body, "entity_id"),
-            charged_fee=_whole(body, "charged_tx_fee"),
+            charged_fee_units=_whole(body, "charged_tx_fee"),
             memo=_memo(memo_base64),
             memo_base64=str(memo_base64),
             transaction_hash=_text(body, "transaction_hash"),
@@ -73,7 +73,7 @@ def account(body: Json) -> AccountState:
             deleted=bool(body.get("deleted")),
             receiver_sig_required=bool(body.get("receiver_sig_required")),
             max_automatic_token_associations=_whole_or(body, "max_automatic_token_associations", 0),
-            balance=_whole(body.get("balance") or {"balance": 0}, "balance"),
+            balance_units=_whole(body.get("balance") or {"balance": 0}, "balance"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise MirrorNodeMisunderstood(f"account {body.get('account')}: {error}") from error
@@ -85,7 +85,7 @@ def account_token(body: Json) -> AccountToken:
         decimals = body.get("decimals")
         return AccountToken(
             token_id=ids.account_id(_text(body, "token_id")),
-            balance=_whole(body, "balance"),
+            balance_units=_whole(body, "balance"),
             decimals=None if decimals is None else int(decimals),
             automatic=bool(body.get("automatic_association")),
             freeze_status=_text_or_none(body, "freeze_status") or "NOT_APPLICABLE",

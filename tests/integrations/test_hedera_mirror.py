@@ -61,12 +61,16 @@ def test_a_payment_arrives_with_all_that_a_watcher_needs(mirror, send):
     assert record.transaction_id == made["transaction_id"]
     assert (record.memo, record.payer, record.parent_consensus_timestamp) == (b"PV-7K2M", CUSTOMER, None)
     assert (
-        sum(one.amount for one in record.token_transfers if (one.account, one.token_id) == (MERCHANT, USDC))
+        sum(one.amount_units for one in record.token_transfers if (one.account, one.token_id) == (MERCHANT, USDC))
         == 12_500_000
     )
-    assert sum(one.amount for one in record.token_transfers) == sum(one.amount for one in record.transfers) == 0
-    assert [(one.account, one.amount) for one in record.staking_rewards] == [(MERCHANT, 5)]
-    assert record.charged_fee > 0
+    assert (
+        sum(one.amount_units for one in record.token_transfers)
+        == sum(one.amount_units for one in record.transfers)
+        == 0
+    )
+    assert [(one.account, one.amount_units) for one in record.staking_rewards] == [(MERCHANT, 5)]
+    assert record.charged_fee_units > 0
     assert json.loads(record.raw)["memo_base64"] == record.memo_base64
     assert (page.since, page.until) == around(made)
     assert page.is_last
@@ -334,7 +338,7 @@ def test_amounts_stay_exact_and_unknown_names_are_passed_over(odd, raw):
 
     (record,) = odd.transaction("0.0.2-1767300020-000000001")
 
-    assert record.token_transfers[0].amount == big
+    assert record.token_transfers[0].amount_units == big
     assert record.memo == b"", "what is not base64 is no memo"
 
 
