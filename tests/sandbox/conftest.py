@@ -163,3 +163,37 @@ def drain(control: Callable[..., Any]) -> Callable[..., Any]:
         return answer["deliveries"]
 
     return wait
+
+
+@pytest.fixture
+def send(control: Callable[..., Any]) -> Callable[..., Any]:
+    """Pay on the ledger as a customer would; returns the control door's answer."""
+
+    def pay(status: int = 201, **wish: Any) -> Any:
+        wanted = {"to": "0.0.1001", "amount": "1", "memo": "PV-7K2M", **wish}
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        return control("mirror_node/transfers", wanted, status=status)
+
+    return pay
+
+
+@pytest.fixture
+def truth(control: Callable[..., Any]) -> Callable[..., dict[str, int]]:
+    """What an account really received, by asset."""
+
+    def read(account: str = "0.0.1001") -> dict[str, int]:
+        return dict(control(f"mirror_node/credits?account={account}")["totals"].get(account, {}))
+
+    return read
+
+
+@pytest.fixture
+def ask(sandbox: Running, http: httpx.Client) -> Callable[..., Any]:
+    """GET from the mirror node and return the JSON; a path may bring its own query."""
+
+    def get(path: str, status: int = 200, **params: Any) -> Any:
+        answer = http.get(f"{sandbox.url}/mirror_node/api/v1{path}", params=params or None)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    return get

@@ -203,3 +203,43 @@ def test_a_charge_is_refunded_and_disputed_by_its_buttons(press, session, pay, c
     assert control("stripe/books")["disputes"][0]["status"] == "lost"
     assert "fraudulent lost USD 10.99" in console()[1]
     assert press("books/refund", charge=paid).status_code == 409
+
+
+def test_every_way_to_pay_on_the_ledger_can_be_pressed(press, console, control, http, sandbox):
+    typed = {"to": "0.0.1001", "asset": "USDC", "amount": "12.5", "memo": "PV-7K2M", "payer": "0.0.2001"}
+    tree, _ = console()
+    ways = [button.get("value") for button in tree.iter(SPACE + "button") if button.get("name") == "way"]
+
+    answers = {way: press("ledger/pay", **typed, way=way) for way in ways}
+
+    assert len(ways) >= 30
+    failed = {way for way, answer in answers.items() if answer.headers["Location"] == "/?said=refused#ledger"}
+    assert failed == {"Failed", "Failed, but shows transfers", "Failed AUDD"}
+    assert {answer.status_code for answer in answers.values()} == {303}
+    totals = control("mirror_node/credits?account=0.0.1001")["totals"]["0.0.1001"]
+    assert set(totals) == {"HBAR", "0.0.429274", "0.0.5000101", "0.0.5000202", "0.0.5000666", "0.0.5000667"}
+    press("ledger/pay", **typed, way="In a minute")
+    _, text = console()
+    assert "12.5 USDC to 0.0.1001" in text
+    assert "not shown yet" in text
+    (waiting,) = control("mirror_node/airdrops")["airdrops"]
+    assert press("ledger/claim", airdrop=waiting["id"]).status_code == 303
+    assert "Pending airdrop" not in console()[1]
+
+
+def test_the_mirror_node_is_slowed_and_the_form_is_filled(press, console, control, http, sandbox):
+    press("ledger/head", lag="120")
+    press("ledger/network", network="mainnet")
+    assert control("mirror_node/settings")["lag_seconds"] == 120
+    press("ledger/head", lag="still")
+    assert control("mirror_node/settings")["stalled"]
+    press("ledger/requests")
+
+    page = http.get(f"{sandbox.url}/?to=0.0.1002&asset=AUDD&amount=7&memo=PV-A%26B").text
+    assert 'value="PV-A&amp;B"' in page
+    assert "<option selected>AUDD" in page
+    assert (
+        press("ledger/pay", to="0.0.7777", asset="HBAR", amount="1", memo="", payer="0.0.2001", way="Pay").status_code
+        == 404
+    )
+    assert 'value="0.0.7777"' in http.get(sandbox.url).text

@@ -10,8 +10,10 @@ from provvypay.sandbox.app import create_sandbox
 from provvypay.sandbox.coingecko.state import COINS, GeckoSwitches
 from provvypay.sandbox.faults import KINDS, VENDORS
 from provvypay.sandbox.mirror_node.kinds import KINDS as WAYS
+from provvypay.sandbox.mirror_node.manage import ACCOUNT_NAMES, TOKEN_NAMES
 from provvypay.sandbox.mirror_node.orders import COMMON, OPTIONS
 from provvypay.sandbox.mirror_node.state import MirrorSettings, MirrorSwitches
+from provvypay.sandbox.mirror_node.wallet import NAMES as WALLET_NAMES
 from provvypay.sandbox.stripe.api import ROUTES
 from provvypay.sandbox.stripe.cards import BANK_FAILURES, CARDS
 from provvypay.sandbox.stripe.state import API_VERSION, StripeSettings
@@ -46,7 +48,7 @@ def test_every_setting_switch_coin_and_card_is_described():
     names = [field.name for field in fields(StripeSettings)]
     names += [field.name.replace("frozen_at", "frozen") for field in fields(GeckoSwitches)]
     names += [field.name for described in (MirrorSwitches, MirrorSettings) for field in fields(described)]
-    names += [*WAYS, *COMMON, *OPTIONS]
+    names += [*WAYS, *COMMON, *OPTIONS, *ACCOUNT_NAMES, *TOKEN_NAMES, *WALLET_NAMES]
     names += [field.name for field in fields(XeroSettings)]
     names += [*COINS, *VENDORS]
 

@@ -66,6 +66,11 @@ PRESETS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("CoinGecko is down", {"vendor": "coingecko", "kind": "error", "status": 503}),
     ("CoinGecko answers with a page of HTML", {"vendor": "coingecko", "kind": "forbidden"}),
     ("The mirror node is down", {"vendor": "mirror_node", "kind": "error", "status": 503}),
+    ("The mirror node's balancer answers 502", {"vendor": "mirror_node", "kind": "error", "status": 502}),
+    ("The mirror node's rate limit is reached", {"vendor": "mirror_node", "kind": "rate_limit"}),
+    ("The mirror node's rate limit, wait 5 s", {"vendor": "mirror_node", "kind": "rate_limit", "retry_after": 5}),
+    ("The mirror node answers 3 s late", {"vendor": "mirror_node", "kind": "slow", "seconds": 3}),
+    ("The mirror node cuts the line", {"vendor": "mirror_node", "kind": "drop"}),
 )  # fmt: skip
 
 

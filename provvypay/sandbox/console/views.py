@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from provvypay.sandbox.coingecko import service as gecko_service
 from provvypay.sandbox.coingecko.state import GeckoState
-from provvypay.sandbox.console import shown
+from provvypay.sandbox.console import ledger, shown
 from provvypay.sandbox.core import Core
 from provvypay.sandbox.faults import UnknownFault
 from provvypay.sandbox.mirror_node import service as mirror_service
@@ -34,6 +34,8 @@ SAID = {
     "succeeded": "Paid.",
     "declined": "Declined; the session stays open.",
     "processing": "A bank debit is under way.",
+    "sent": "Sent on the ledger.",
+    "refused": "The network refused it: see the record.",
     "done": "Done.",
 }
 Form = dict[str, str]
@@ -45,13 +47,16 @@ WRONG = (CannotDo, UnknownFault, gecko_service.BadSwitch, StripeError, LookupErr
 def blueprint(core: Core, stripe: StripeState, gecko: GeckoState, mirror: MirrorState) -> Blueprint:
     """Return the console's routes, bound to the states."""
     bp = Blueprint("console", __name__)
-    actions = _sessions(stripe) | _webhooks(stripe) | _rates(core, gecko) | _exchange_rate(mirror)
+    actions = (
+        _sessions(stripe) | _webhooks(stripe) | _rates(core, gecko) | _exchange_rate(mirror) | ledger.actions(mirror)
+    )
     actions |= _faults(core) | _time(core, stripe) | _aftermath(stripe)
 
     def page(http_status: int = 200, error: str = "") -> Response:
         core.run_due()
         with core.lock:
             context = shown.everything(core, stripe, gecko, mirror)
+            context["ledger"] = ledger.shown(mirror, request.args.to_dict())
         said = SAID.get(request.args.get("said", ""), "")
         body = render_template("console.html", outcomes=list(OUTCOMES), said=said, error=error, **context)
         return make_response(body, http_status)

@@ -5,14 +5,16 @@ from dataclasses import asdict
 from flask import Blueprint, Response, request
 
 from provvypay.sandbox.control.body import answer, given
-from provvypay.sandbox.mirror_node import desk, service, traffic
+from provvypay.sandbox.mirror_node import desk, entities, manage, service, traffic, wallet
 from provvypay.sandbox.mirror_node.state import MirrorState
+from provvypay.sandbox.wishes import CannotDo
 
 
 def register(bp: Blueprint, state: MirrorState) -> None:
     """Add the routes below /_control/mirror_node."""
     _exchange_rate(bp, state)
     _machine(bp, state)
+    _payments(bp, state)
     _ledger(bp, state)
 
 
@@ -60,27 +62,32 @@ def _machine(bp: Blueprint, state: MirrorState) -> None:
             return answer(traffic.shown(state))
 
 
-def _ledger(bp: Blueprint, state: MirrorState) -> None:
+def _payments(bp: Blueprint, state: MirrorState) -> None:
     @bp.post("/mirror_node/transfers")
     def transfer() -> Response:
         wanted = given()
         with state.core.lock:
             return answer(desk.pay(state, wanted), 201)
 
-    @bp.get("/mirror_node/credits")
-    def truth() -> Response:
+    @bp.post("/mirror_node/transfers/many")
+    def transfers() -> Response:
+        wanted = given("transfers").get("transfers")
+        if not isinstance(wanted, list) or not all(isinstance(one, dict) for one in wanted):
+            raise CannotDo("transfers must be a list of wishes")
         with state.core.lock:
-            return answer(desk.truth(state, request.args.get("account")))
+            return answer({"outcomes": [desk.pay(state, one) for one in wanted]}, 201)
 
-    @bp.get("/mirror_node/accounts")
-    def accounts() -> Response:
+    @bp.post("/mirror_node/fill")
+    def fill() -> Response:
+        wanted = given()
         with state.core.lock:
-            return answer({"accounts": [desk.account_row(state, num) for num in sorted(state.world.accounts)]})
+            return answer({"records": manage.fill(state, wanted)}, 201)
 
-    @bp.get("/mirror_node/assets")
-    def assets() -> Response:
+    @bp.post("/mirror_node/wallet/submit")
+    def submit() -> Response:
+        wanted = given()
         with state.core.lock:
-            return answer({"network": state.settings.network, "assets": desk.asset_rows(state)})
+            return answer(wallet.submit(state, wanted))
 
     @bp.get("/mirror_node/airdrops")
     def airdrops() -> Response:
@@ -91,3 +98,32 @@ def _ledger(bp: Blueprint, state: MirrorState) -> None:
     def claim(name: str) -> Response:
         with state.core.lock:
             return answer(desk.claim_airdrop(state, name), 201)
+
+
+def _ledger(bp: Blueprint, state: MirrorState) -> None:
+    @bp.get("/mirror_node/credits")
+    def truth() -> Response:
+        with state.core.lock:
+            return answer(desk.truth(state, request.args.get("account")))
+
+    @bp.get("/mirror_node/accounts")
+    def accounts() -> Response:
+        with state.core.lock:
+            return answer({"accounts": [desk.account_row(state, num) for num in sorted(state.world.accounts)]})
+
+    @bp.post("/mirror_node/accounts")
+    def set_accounts() -> Response:
+        wanted = given()
+        with state.core.lock:
+            return answer({"accounts": manage.set_accounts(state, wanted)}, 201)
+
+    @bp.post("/mirror_node/tokens")
+    def set_token() -> Response:
+        wanted = given()
+        with state.core.lock:
+            return answer(entities.token_body(manage.set_token(state, wanted)), 201)
+
+    @bp.get("/mirror_node/assets")
+    def assets() -> Response:
+        with state.core.lock:
+            return answer({"network": state.settings.network, "assets": desk.asset_rows(state)})

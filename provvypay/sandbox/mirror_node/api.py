@@ -13,7 +13,7 @@ from flask import Blueprint, Response, request
 
 from provvypay.sandbox.faults import REQUEST_KINDS, Fault
 from provvypay.sandbox.hangup import hang_up
-from provvypay.sandbox.mirror_node import blocks, entities, logs, rate, traffic, transactions
+from provvypay.sandbox.mirror_node import blocks, contracts, entities, logs, rate, traffic, transactions
 from provvypay.sandbox.mirror_node.params import Query, Refused
 from provvypay.sandbox.mirror_node.state import MirrorState
 
@@ -30,7 +30,8 @@ def blueprint(state: MirrorState) -> Blueprint:
     """Return the API's routes, bound to a state."""
     bp = Blueprint("mirror_node_api", __name__, url_prefix=f"{PREFIX}/api/v1")
     for rule, endpoint in ROUTES.items():
-        bp.add_url_rule(rule, rule.replace(".", "_"), _view(state, endpoint), methods=["GET"])
+        method = "POST" if endpoint is _call else "GET"
+        bp.add_url_rule(rule, rule, _view(state, endpoint), methods=[method])
     return bp
 
 
@@ -113,6 +114,10 @@ def _transaction(state: MirrorState, query: Query, name: str) -> Answer:
     return transactions.by_id(state, name, query)
 
 
+def _call(state: MirrorState, _: Query) -> Answer:
+    return contracts.call(state, request.get_json(silent=True)), 0
+
+
 def _not_found(*_: object, **__: str) -> Answer:
     raise Refused(404, "Not found")
 
@@ -132,6 +137,8 @@ ROUTES: dict[str, Endpoint] = {
     "/accounts/<name>": _named(entities.account),
     "/accounts/<name>/tokens": _named(entities.associations),
     "/tokens/<name>": _named(entities.token),
+    "/contracts/call": _call,
+    "/contracts/<name>": _named(contracts.shown),
     "/contracts/<name>/results/logs": _named(logs.listed),
     "/blocks": _listing(blocks.listed),
     "/<path:rest>": _not_found,

@@ -91,6 +91,6 @@ def units(asset: Asset, amount: str) -> int:
 
 
 def written(asset: Asset, smallest: int) -> str:
-    """Return smallest units as people read them, such as 12.5."""
-    text = format(Decimal(smallest).scaleb(-asset.decimals), "f")
+    """Return smallest units as people read them, such as 1,012.5."""
+    text = format(Decimal(smallest).scaleb(-asset.decimals), ",f")
     return text.rstrip("0").rstrip(".") if "." in text else text

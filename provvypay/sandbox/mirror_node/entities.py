@@ -11,7 +11,7 @@ from provvypay.sandbox.mirror_node.state import MirrorState
 from provvypay.sandbox.mirror_node.world import Account, Token
 
 _ID = re.compile(r"(?:\d{1,5}\.)?(?:\d{1,5}\.)?\d{1,12}")
-_ALIAS = re.compile(r"(?:0\.0\.)?[A-Z2-7]{40,70}")
+_ALIAS = re.compile(r"(?:0\.0\.)?[A-Z2-7]{32,70}")
 BALANCE_EVERY = 900 * ids.NANOS
 RENEWED_EVERY_SECONDS = 7_776_000
 LATER = 400 * 86_400 * ids.NANOS
@@ -60,7 +60,7 @@ def _body(state: MirrorState, found: Account) -> dict[str, Any]:
     taken = state.head() // BALANCE_EVERY * BALANCE_EVERY
     return {
         "account": ids.entity(found.num),
-        "alias": None,
+        "alias": ids.base32(found.evm_alias) if found.evm_alias else None,
         "auto_renew_period": RENEWED_EVERY_SECONDS,
         "balance": {
             "balance": found.balance,
@@ -146,10 +146,11 @@ def token(state: MirrorState, name: str, query: Query) -> dict[str, Any]:
         raise params.invalid("token.id")
     if num not in state.world.tokens:
         raise Refused(404, "Not found")
-    return _token(state.world.tokens[num])
+    return token_body(state.world.tokens[num])
 
 
-def _token(found: Token) -> dict[str, Any]:
+def token_body(found: Token) -> dict[str, Any]:
+    """Return a token as the mirror node shows it."""
     admin = {"_type": "ED25519", "key": ids.derived(f"admin key of {found.num}", 32)}
     unique = found.decimals == 0 and found.type == "NON_FUNGIBLE_UNIQUE"
     return {

@@ -32,6 +32,9 @@ def execute(state: MirrorState, draft: Draft) -> Record:
     payer = state.world.accounts[draft.payer]
     if payer.balance < fee:
         raise CannotDo(f"INSUFFICIENT_PAYER_BALANCE: {ids.entity(draft.payer)} cannot pay the fee", 409)
+    fee_moves = _fee_moves(state, draft.payer, fee)
+    for move in fee_moves:
+        state.world.accounts[move.account].balance += move.amount
     assessed = assess(state.world, draft)
     lines = netted(assessed.moves)
     result = draft.result or _judged(state, draft, lines)
@@ -45,8 +48,7 @@ def execute(state: MirrorState, draft: Draft) -> Record:
         state.world.accounts[account].balance += amount
         _plus(shown, Move(account, amount))
         _plus(shown, Move(STAKING_REWARDS, -amount))
-    for move in _fee_moves(state, draft.payer, fee):
-        state.world.accounts[move.account].balance += move.amount
+    for move in fee_moves:
         _plus(shown, move)
     body = render.body(draft, result, fee, list(shown.values()))
     record = _record(state, draft, body, shown, assessed if settled else Assessed([]))

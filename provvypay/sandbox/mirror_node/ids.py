@@ -1,5 +1,6 @@
 """How the network writes accounts, moments and transactions. Entities are numbers here, moments nanoseconds."""
 
+import base64
 import hashlib
 import re
 
@@ -7,6 +8,7 @@ NANOS = 1_000_000_000
 LARGEST_NUM = 2**38 - 1
 _ENTITY = re.compile(r"(?:0\.0\.)?(\d{1,12})(?:-[a-z]{5})?")
 _EVM = re.compile(r"(?:0x)?([0-9a-fA-F]{40})")
+_BASE32 = re.compile(r"[A-Z2-7]{32}")
 _TIMESTAMP = re.compile(r"(\d{1,10})(?:\.(\d{1,9}))?")
 _SDK = re.compile(r"(?:0\.0\.)?(\d{1,12})@(\d{1,10})\.(\d{1,9})")
 _MIRROR = re.compile(r"(?:0\.0\.)?(\d{1,12})-(\d{1,10})-(\d{1,9})")
@@ -27,6 +29,16 @@ def evm(text: str) -> str | None:
     """Return 40 lower-case hex digits, or None when the text is no EVM address."""
     found = _EVM.fullmatch(text)
     return found[1].lower() if found else None
+
+
+def base32(address: str) -> str:
+    """Return an EVM address as the mirror node writes aliases."""
+    return base64.b32encode(bytes.fromhex(address)).decode().rstrip("=")
+
+
+def address_of_base32(text: str) -> str | None:
+    """Return the EVM address a base32 alias of twenty bytes stands for, or None."""
+    return base64.b32decode(text).hex() if _BASE32.fullmatch(text) else None
 
 
 def long_zero(num: int) -> str:

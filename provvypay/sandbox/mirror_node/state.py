@@ -8,6 +8,7 @@ from provvypay.sandbox.coingecko.state import GeckoState
 from provvypay.sandbox.core import Core
 from provvypay.sandbox.mirror_node import ids, seed
 from provvypay.sandbox.mirror_node.records import Record, Records
+from provvypay.sandbox.mirror_node.world import World
 
 FIRST_NEW_ENTITY = 5_900_000
 MOST_REQUESTS = 100_000
@@ -66,6 +67,8 @@ class MirrorState:
         self.airdrops: dict[str, dict[str, Any]] = {}
         """Pending airdrops by a name of the sandbox's own."""
         self.next_entity = FIRST_NEW_ENTITY
+        self.typed: dict[str, str] = {}
+        """What a person typed at the console last."""
         self.floor = 0
         """A moment the head never falls behind: where it was when the lag was switched on."""
         self.forget_requests()
@@ -119,7 +122,7 @@ class MirrorState:
             return
         self.switches = MirrorSwitches(**data["switches"])
         self.settings = MirrorSettings(**data["settings"])
-        self.world = seed.World.loaded(data["world"])
+        self.world = World.loaded(data["world"])
         for row in data["records"]:
             record = Record(**row)
             self.records.add(record, {log["num"] for log in record.logs})

@@ -106,9 +106,9 @@ class World:
         return account
 
     def account_of(self, text: str) -> Account | None:
-        """Return the account of an id or an EVM address in either form."""
+        """Return the account of an id, an EVM address in either form, or an alias in base32."""
         num = ids.entity_num(text)
-        if num is None and (address := ids.evm(text)):
+        if num is None and (address := ids.evm(text) or ids.address_of_base32(text)):
             num = self.by_alias.get(address) or ids.num_of_long_zero(address)
         return self.accounts.get(num) if num is not None else None
 
