@@ -5,7 +5,18 @@ from functools import partial
 
 from flask import Blueprint, Response, request
 
-from provvypay.sandbox.xero import contacts, fixtures, gate, history, invoices, payments
+from provvypay.sandbox.xero import (
+    bank_transactions,
+    contacts,
+    credit_notes,
+    fixtures,
+    gate,
+    history,
+    invoices,
+    journals,
+    overpayments,
+    payments,
+)
 from provvypay.sandbox.xero.call import Call
 from provvypay.sandbox.xero.errors import XeroError, not_found
 from provvypay.sandbox.xero.gate import Endpoint
@@ -36,6 +47,26 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("PUT", "Payments", payments.write),
     ("POST", "Payments", payments.write),
     ("POST", "Payments/{id}", payments.delete),
+    ("GET", "CreditNotes", credit_notes.listed),
+    ("GET", "CreditNotes/{id}", credit_notes.read),
+    ("PUT", "CreditNotes", credit_notes.write),
+    ("POST", "CreditNotes", credit_notes.write),
+    ("POST", "CreditNotes/{id}", credit_notes.write),
+    ("PUT", "CreditNotes/{id}/Allocations", credit_notes.allocate),
+    ("DELETE", "CreditNotes/{id}/Allocations/{id}", credit_notes.release),
+    ("GET", "BankTransactions", bank_transactions.listed),
+    ("GET", "BankTransactions/{id}", bank_transactions.read),
+    ("PUT", "BankTransactions", bank_transactions.write),
+    ("POST", "BankTransactions", bank_transactions.write),
+    ("POST", "BankTransactions/{id}", bank_transactions.write),
+    ("GET", "Overpayments", overpayments.listed),
+    ("GET", "Overpayments/{id}", overpayments.read),
+    ("PUT", "Overpayments/{id}/Allocations", overpayments.allocate),
+    ("DELETE", "Overpayments/{id}/Allocations/{id}", overpayments.release),
+    ("GET", "ManualJournals", journals.listed),
+    ("GET", "ManualJournals/{id}", journals.read),
+    ("PUT", "ManualJournals", journals.write),
+    ("POST", "ManualJournals", journals.write),
 )
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
@@ -55,7 +86,8 @@ def blueprint(state: XeroState) -> Blueprint:
     @bp.route("/<path:rest>", methods=METHODS)
     def view(rest: str) -> Response:
         endpoint, ids = _found(request.method, rest.strip("/"))
-        return gate.serve(state, rest.partition("/")[0].lower(), endpoint, ids)
+        scoped = endpoint not in {_unknown, _not_offered}
+        return gate.serve(state, rest.partition("/")[0].lower() if scoped else "", endpoint, ids)
 
     return bp
 

@@ -119,6 +119,12 @@ def payments_of(tenant: Tenant, document_id: str) -> list[Row]:
     return [row for row in rows if row["_document"] == document_id and row["Status"] == "AUTHORISED"]
 
 
+def payment_in_brief(row: Row) -> Row:
+    """Return a payment as its document lists it: neither its status nor its account."""
+    names = ("PaymentID", "Date", "Amount", "Reference", "CurrencyRate")
+    return wire.shown({name: row[name] for name in names}) | {"HasAccount": False, "HasValidationErrors": False}
+
+
 def allocations_to(tenant: Tenant, invoice_id: str) -> list[Row]:
     """Return what credit notes and overpayments have put against an invoice."""
     return [

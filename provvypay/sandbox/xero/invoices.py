@@ -245,7 +245,7 @@ def full(tenant: Tenant, row: Row) -> Row:
     credits_ = documents.allocations_to(tenant, row["InvoiceID"])
     return {
         **wire.shown({**row, "Contact": _contact(tenant, row)}, "Date", "DueDate"),
-        "Payments": [_payment(payment) for payment in payments],
+        "Payments": [documents.payment_in_brief(payment) for payment in payments],
         "CreditNotes": [_credit(item, "CreditNoteID") for item in credits_ if "CreditNoteID" in item["_of"]],
         "Prepayments": [],
         "Overpayments": [_credit(item, "OverpaymentID") for item in credits_ if "OverpaymentID" in item["_of"]],
@@ -253,11 +253,6 @@ def full(tenant: Tenant, row: Row) -> Row:
         "HasErrors": False,
         "IsDiscounted": False,
     }
-
-
-def _payment(row: Row) -> Row:
-    names = ("PaymentID", "Date", "Amount", "Reference", "CurrencyRate")
-    return wire.shown({name: row[name] for name in names}) | {"HasAccount": False, "HasValidationErrors": False}
 
 
 def _credit(item: Row, id_name: str) -> Row:

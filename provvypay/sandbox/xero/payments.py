@@ -44,11 +44,11 @@ def save(call: Call, given: Row) -> Row:
     target = _target(call.tenant, given)
     account = _account(call.tenant, given)
     amount = wire.cents(wire.number(given.get("Amount"), "Amount"))
-    if amount <= 0:
-        raise Invalid("The payment amount must be greater than zero")
     if target.row["Status"] != "AUTHORISED":
         extra = (TOO_MUCH,) if target.row["Status"] == "PAID" else ()
         raise Invalid(NOT_APPROVED, *extra)
+    if amount <= 0:
+        raise Invalid("The payment amount must be greater than zero")
     if amount > target.left:
         raise Invalid(TOO_MUCH)
     day = documents.day(call, given)
