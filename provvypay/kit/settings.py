@@ -114,6 +114,11 @@ class Settings:
         return self.enable_card_payments and self.stripe_secret_key is not None
 
     @property
+    def crypto_network(self) -> str | None:
+        """Return the network crypto is paid on; None while this installation takes none."""
+        return self.hedera_network if self.enable_hedera_payments else None
+
+    @property
     def rates_seconds(self) -> int:
         """Return how many seconds lie between two rate fetches: what the plan's monthly budget allows."""
         return 60 if self.coingecko_plan == "pro" else 300
