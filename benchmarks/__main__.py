@@ -7,13 +7,13 @@ import contextlib
 import sys
 import time
 
-from benchmarks import arriving, links, machine, pages, rounds, writing
+from benchmarks import arriving, links, machine, pages, rates, rounds, writing
 from benchmarks.merchant import sign_up_merchant
 from benchmarks.stage import stage
 from provvypay.kit import process
 from provvypay.launcher import frontend
 
-GROUPS = ("settle", "create", "pay", "poll", "server", "event", "links")
+GROUPS = ("settle", "create", "pay", "poll", "server", "event", "rates", "links")
 WEB_GROUPS = {"pay", "poll", "server"}
 
 
@@ -39,26 +39,29 @@ def main() -> None:
             more, compared = stack.enter_context(pages.measures(where, merchant, given.only))
             measures += more
             comparisons += compared
-        arrivals: arriving.Arrivals | None = None
+        reports: list[object] = []
         if "event" in given.only:
             web = where.web_port if given.only & WEB_GROUPS else None
             more, arrivals = stack.enter_context(arriving.measures(where, merchant, web=web))
             measures += more
-        exports: links.Report | None = None
+            reports.append(arrivals)
+        if "rates" in given.only:
+            more, cached = stack.enter_context(rates.measures(where, merchant))
+            measures += more
+            reports.append(cached)
         if "links" in given.only:
             more, compared, exports = stack.enter_context(links.measures(where, merchant))
             measures += more
             comparisons += compared
+            reports.append(exports)
         merchant.analyze()
         say(f"everything runs after {time.monotonic() - begun:.0f} s")
         rounds.run(measures, rounds=given.rounds, seconds=given.seconds, say=say)
     print(about)
     if comparisons:
         print(f"\n{rounds.table(comparisons)}\n")
-    if arrivals is not None:
-        print(f"{arrivals.report()}\n")
-    if exports is not None:
-        print(f"{exports}\n")
+    for report in reports:
+        print(f"{report}\n")
     say(f"done after {time.monotonic() - begun:.0f} s")
 
 

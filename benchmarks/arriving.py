@@ -54,7 +54,7 @@ class Arrivals:
     vendor: list[float] = field(default_factory=list)
     """asking the sandbox about a session"""
 
-    def report(self) -> str:
+    def __str__(self) -> str:
         """Return all of it as a table."""
         lines = [
             ("event received → PAID on the customer's page", self.seen, "p95 ≤ 15 ms of our time"),

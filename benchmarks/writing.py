@@ -22,12 +22,14 @@ CLIENTS = 4
 WARM_UP_SECONDS = 0.5
 SQL = Path(__file__).with_name("sql")
 _UNGUARDED = "-c session_replication_role=replica"
-# Where triggers are off, nothing moves the link, so the statement does it.
+# Where triggers are off, nothing moves the link or dates the entries, so the statement does it.
 _MOVED: dict[str, dict[str, str]] = {
     "settle": {
         "/*MOVED*/": """), moved AS (
     UPDATE payment_links SET status = 'PAID', status_seq = 2, version = version + 1, paid_at = moment FROM given
-    WHERE id = link_id"""
+    WHERE id = link_id""",
+        "/*LATER COLUMNS*/": ", effective_at",
+        "/*LATER VALUES*/": ", posted.effective_at",
     },
     "create": {
         "/*COLUMNS*/": ", status, status_seq, opened_at, version",

@@ -13,7 +13,7 @@ from provvypay.kit.settings import Settings
 from provvypay.kit.settings import settings as settings_of_process
 from provvypay.models.registry import TABLES
 from provvypay.web import assets, errors, formatting, limits, navigation, request_context, security
-from provvypay.web.extensions import csrf, db, migrate
+from provvypay.web.extensions import Cookies, Plain, csrf, db, migrate
 from provvypay.web.guards import login_manager
 from provvypay.web.poll_door import PollDoor
 from provvypay.web.schema import MIGRATIONS
@@ -46,7 +46,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or settings_of_process()
     process.start(settings, role="web")
 
-    app = Flask("provvypay", static_folder=None)
+    app = Plain("provvypay", static_folder=None)
+    app.session_interface = Cookies()
     # A name that is missing is a mistake to be seen, not an empty place on a page about money.
     app.jinja_options = {**app.jinja_options, "undefined": StrictUndefined}
     app.config["TEMPLATES_AUTO_RELOAD"] = settings.environment == "development"

@@ -42,10 +42,10 @@ WITH given AS (
     SELECT j.id, org, j.kind, 'SETTLEMENT', settlement_id, 'AUD', moment, j.description, link_id
     FROM given, LATERAL (VALUES (sale_id, 'SALE', 'Sale: INV-' || :n), (paid_id, 'PAYMENT', 'Payment received: INV-' || :n))
         AS j (id, kind, description)
-    RETURNING id, organization_id, kind
+    RETURNING id, organization_id, kind, effective_at
 )
-INSERT INTO ledger_entries (journal_id, line_no, organization_id, account_code, side, amount_minor, currency)
-SELECT posted.id, l.line_no, organization_id, l.account, l.side, 12050, 'AUD'
+INSERT INTO ledger_entries (journal_id, line_no, organization_id, account_code, side, amount_minor, currency/*LATER COLUMNS*/)
+SELECT posted.id, l.line_no, organization_id, l.account, l.side, 12050, 'AUD'/*LATER VALUES*/
 FROM posted JOIN (VALUES ('SALE', 1, '1200', 'DEBIT'), ('SALE', 2, '4000', 'CREDIT'),
                          ('PAYMENT', 1, '1050', 'DEBIT'), ('PAYMENT', 2, '1200', 'CREDIT')) AS l (kind, line_no, account, side)
     ON l.kind = posted.kind;

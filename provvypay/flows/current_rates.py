@@ -15,7 +15,7 @@ from provvypay.kit import cache, counters
 from provvypay.kit.db import transaction
 from provvypay.services.fx import rates as stored_rates
 
-_KEY = "fx:table:2"
+KEY = "fx:table:2"
 # As long as a rate may be used without another fetch; then PostgreSQL is asked again and says how old it is.
 _SECONDS = 15 * 60
 _IN_PROCESS_SECONDS = 1.0
@@ -35,7 +35,7 @@ def current_rates() -> RateTable:
 
 
 def _fetch() -> RateTable:
-    cached = cache.get_json(_KEY)
+    cached = cache.get_json(KEY)
     if cached:
         counters.count("rates.cache", "hit")
         return RateTable(_unpacked(cached["rates"]), held=_unpacked(cached["held"]), said=_unpacked(cached["said"]))
@@ -56,7 +56,7 @@ def keep_in_cache(table: RateTable) -> bool:
 
 def _put_into_redis(table: RateTable) -> bool:
     packed = {"rates": _packed(table), "held": _packed(table.held.values()), "said": _packed(table.said.values())}
-    return cache.set_json(_KEY, packed, seconds=_SECONDS)
+    return cache.set_json(KEY, packed, seconds=_SECONDS)
 
 
 def _packed(rates: Iterable[Rate]) -> list[tuple[str, ...]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
@@ -28,6 +31,19 @@ class SharedSQLAlchemy(SQLAlchemy):
 
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:  # noqa: ARG002
         return kit_db.engine()
+
+
+class Plain(Flask):
+    """Flask for views that are plain functions, all of them: it need not ask each hook and view whether it is async."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
+class Cookies(SecureCookieSessionInterface):
+    """Flask's signed cookie, byte for byte; given hashlib's own function, its HMAC is OpenSSL's instead of Python's."""
+
+    digest_method = staticmethod(hashlib.sha1)
 
 
 db = SharedSQLAlchemy(model_class=Base)

@@ -25,7 +25,7 @@ def test_one_small_round_runs_and_prints_ratios_and_times():
             "--seconds",
             "0.1",
             "--only",
-            "settle,create,pay,poll,event",
+            "settle,create,pay,poll,event,rates",
         ],
         cwd=ROOT,
         capture_output=True,
@@ -41,6 +41,7 @@ def test_one_small_round_runs_and_prints_ratios_and_times():
     assert any("create, 1 process ÷ pgbench one statement, 1 client" in line and "≥ 0.10" in line for line in ratios)
     assert any("pay page ÷ bare page" in line and "≥ 0.40" in line for line in ratios)
     assert any("poll, nothing new ÷ hello" in line and "≥ 0.50" in line for line in ratios)
+    assert any("rates while links are made" in line and "≥ 0.90" in line for line in lines)
     assert any("event received → PAID" in line and " ms " in line for line in lines)
 
 
@@ -50,4 +51,4 @@ def test_an_unknown_group_is_refused_with_the_names_there_are():
     )
 
     assert done.returncode == 2
-    assert "settle, create, pay, poll, server, event, links" in done.stderr
+    assert "settle, create, pay, poll, server, event, rates, links" in done.stderr

@@ -16,7 +16,7 @@ def forget_rates(observer: Observer) -> None:
 
 def forget_cached() -> None:
     """Let the next read ask PostgreSQL."""
-    cache.connection().delete(current_rates._KEY)
+    cache.connection().delete(current_rates.KEY)
     current_rates._brief.forget()
 
 

@@ -7,10 +7,12 @@ import hashlib
 
 import pytest
 import time_machine
+from flask.sessions import SecureCookieSessionInterface
 
 from provvypay.domain.roles import Role
 from provvypay.kit.ids import secret_token
 from provvypay.services.sign_in import ABSOLUTE, IDLE, MOST_SESSIONS
+from provvypay.web.extensions import Cookies
 from tests.support.factories import NOISE
 
 COOKIE = "__Host-provvypay"
@@ -208,3 +210,11 @@ def test_the_switch_leads_only_into_organizations_one_belongs_to(make, signed_in
     assert [one.get("value") for one in switch.element.iter("button")] == [str(own.organization_id)]
     assert switch.submit(organization_id=str(own.organization_id)).location == "/dashboard"
     assert client.get("dashboard.show").title.startswith("Dashboard · Second shop")
+
+
+def test_our_cookie_is_flask_s_byte_for_byte(app):
+    ours, theirs = (kind().get_signing_serializer(app) for kind in (Cookies, SecureCookieSessionInterface))
+    said = {"csrf_token": "x" * 40, "n": 1}
+
+    assert ours.dumps(said) == theirs.dumps(said)
+    assert theirs.loads(ours.dumps(said)) == ours.loads(theirs.dumps(said)) == said
