@@ -85,6 +85,7 @@ ODD: dict[str, dict[str, Way]] = {
         "Failed AUDD": _like(kind="failed", asset="AUDD"),
         "An NFT": _like(kind="nft", asset="NFT"),
         "Receiver pays itself": _like(kind="self"),
+        "Receiver sends it back": lambda wish: [{**wish, "to": wish["payer"], "payer": wish["to"]}],
         "Minted to the treasury": _like(kind="mint", asset="USDC"),
         "Fake AUDD": _like(asset="FAKE-AUDD"),
     },

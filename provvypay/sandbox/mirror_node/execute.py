@@ -46,6 +46,7 @@ def execute(state: MirrorState, draft: Draft) -> Record:
     rewards = draft.rewards if settled else {}
     for account, amount in rewards.items():
         state.world.accounts[account].balance += amount
+        state.world.accounts[STAKING_REWARDS].balance -= amount
         _plus(shown, Move(account, amount))
         _plus(shown, Move(STAKING_REWARDS, -amount))
     for move in fee_moves:

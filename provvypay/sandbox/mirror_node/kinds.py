@@ -36,9 +36,9 @@ def draft(order: Order) -> Draft:
     for receiver, asset, units in ((order.receiver, order.asset, order.units), *order.also):
         _add(made, order, receiver, (asset, units))
     if options.get("staking_reward"):
-        made.rewards = {order.receiver.num: int(options["staking_reward"])}
+        made.rewards = {order.receiver.num: options["staking_reward"]}
     if options.get("fractional_fee"):
-        made.fractional = {"collector": seed.COLLECTOR, **options["fractional_fee"]}
+        made.fractional = options["fractional_fee"]
     return made
 
 
@@ -78,7 +78,7 @@ def _scheduled(state: MirrorState, order: Order) -> list[Record]:
         Draft(plain.payer, plain.at, plain.valid_start, "SCHEDULECREATE", entity=schedule,
               visible_from=plain.visible_from),
     )  # fmt: skip
-    later = seconds({"execute_after_seconds": 0, **order.options}, "execute_after_seconds")
+    later = seconds(order.options, "execute_after_seconds")
     plain.at, plain.node, plain.scheduled = created.at + max(later, 1), None, True
     return [created, execute(state, plain)]
 

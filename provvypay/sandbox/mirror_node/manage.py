@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from provvypay.sandbox.mirror_node import assets, desk, ids, orders
+from provvypay.sandbox.mirror_node import assets, desk, ids, orders, readers
 from provvypay.sandbox.mirror_node.drafts import Draft, Move
 from provvypay.sandbox.mirror_node.execute import execute
 from provvypay.sandbox.mirror_node.seed import COLLECTOR, CUSTOMER
@@ -30,8 +30,8 @@ def set_accounts(state: MirrorState, wanted: dict[str, Any]) -> list[dict[str, A
 
     :raises CannotDo: when the wish cannot be understood
     """
-    _only(wanted, ACCOUNT_NAMES)
-    count = _whole(wanted, "count", 1, MOST_AT_ONCE)
+    readers.only(wanted, ACCOUNT_NAMES)
+    count = readers.whole(wanted, "count", 1, MOST_AT_ONCE)
     first = _number_of(state, wanted.get("account"))
     _checked(wanted)
     relations = _relations(state, wanted)
@@ -93,7 +93,7 @@ def _relations(state: MirrorState, wanted: dict[str, Any]) -> list[tuple[assets.
         if asset.kind == "native" or not isinstance(relation, dict | None):
             raise CannotDo(f"tokens: {name} cannot be {relation}")
         given = relation or {}
-        _only(given, RELATION_NAMES)
+        readers.only(given, RELATION_NAMES)
         if given.get("freeze_status", FREEZE[0]) not in FREEZE or given.get("kyc_status", KYC[0]) not in KYC:
             raise CannotDo(f"freeze_status is one of {', '.join(FREEZE)}; kyc_status of {', '.join(KYC)}")
         if "amount" in given:
@@ -134,7 +134,7 @@ def set_token(state: MirrorState, wanted: dict[str, Any]) -> Token:
 
     :raises CannotDo: when the wish cannot be understood
     """
-    _only(wanted, TOKEN_NAMES)
+    readers.only(wanted, TOKEN_NAMES)
     if wanted.get("token") is None:
         token = Token(state.next_entity + 1, "NEW", "New token", treasury=900, created=state.now())
     else:
@@ -155,70 +155,17 @@ def set_token(state: MirrorState, wanted: dict[str, Any]) -> Token:
     return token
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or len(value) > 100:
-        raise CannotDo(f"{value} is no text of at most 100 letters")
-    return value
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise CannotDo(f"{value} is neither true nor false")
-    return value
-
-
-def _decimals(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 18:
-        raise CannotDo("decimals must be 0 to 18")
-    return value
-
-
-def _one_of(*known: str) -> Callable[[object], str]:
-    def check(value: object) -> str:
-        if value not in known:
-            raise CannotDo(f"{value} is none of {', '.join(known)}")
-        return str(value)
-
-    return check
-
-
-def _fixed(value: object) -> list[dict[str, Any]]:
-    return [
-        {
-            "amount": _whole(row, "amount", 1, 2**62),
-            "denominating_token": ids.entity_num(str(row.get("denominating_token") or "")),
-            "collector": ids.entity_num(str(row.get("collector") or COLLECTOR)),
-        }
-        for row in _rows(value, ("amount", "denominating_token", "collector"))
-    ]
-
-
-def _fractional(value: object) -> list[dict[str, Any]]:
-    names = ("numerator", "denominator", "minimum", "maximum", "net_of_transfers", "collector")
-    return [
-        {
-            "numerator": _whole(row, "numerator", 1, 2**62),
-            "denominator": _whole(row, "denominator", 1, 2**62),
-            "minimum": row.get("minimum") or 0,
-            "maximum": row.get("maximum"),
-            "net_of_transfers": bool(row.get("net_of_transfers")),
-            "collector": ids.entity_num(str(row.get("collector") or COLLECTOR)),
-        }
-        for row in _rows(value, names)
-    ]
-
-
 TOKEN_CHECKS: dict[str, Callable[[object], Any]] = {
-    "symbol": _text,
-    "name": _text,
-    "decimals": _decimals,
-    "type": _one_of(FUNGIBLE, UNIQUE),
-    "pause_status": _one_of(*PAUSE),
-    "deleted": _flag,
-    "freeze_key": _flag,
-    "kyc_key": _flag,
-    "fixed_fees": _fixed,
-    "fractional_fees": _fractional,
+    "symbol": readers.text,
+    "name": readers.text,
+    "decimals": readers.decimals,
+    "type": readers.one_of(FUNGIBLE, UNIQUE),
+    "pause_status": readers.one_of(*PAUSE),
+    "deleted": readers.flag,
+    "freeze_key": readers.flag,
+    "kyc_key": readers.flag,
+    "fixed_fees": readers.fixed,
+    "fractional_fees": readers.fractional,
 }
 
 
@@ -227,8 +174,11 @@ def fill(state: MirrorState, wanted: dict[str, Any]) -> int:
 
     :raises CannotDo: when the wish cannot be understood
     """
-    _only(wanted, FILL_NAMES)
-    count, span = _whole(wanted, "records", 1000, MOST_AT_ONCE), _whole(wanted, "over_seconds", 86_400, 10**9)
+    readers.only(wanted, FILL_NAMES)
+    count, span = (
+        readers.whole(wanted, "records", 1000, MOST_AT_ONCE),
+        readers.whole(wanted, "over_seconds", 86_400, 10**9),
+    )
     asset = assets.find(state.world, str(wanted.get("asset", "HBAR")), state.settings.network)
     if asset.kind not in ("native", "hts"):
         raise CannotDo("fill sends HBAR or a token of the token service")
@@ -236,33 +186,13 @@ def fill(state: MirrorState, wanted: dict[str, Any]) -> int:
     if not isinstance(names, list):
         raise CannotDo("accounts must be a list of ids")
     accounts = [orders.account(state, name, "accounts").num for name in names]
-    units, memo = _whole(wanted, "units", 1, 2**40), str(wanted.get("memo", "history"))
+    units, memo = readers.whole(wanted, "units", 1, 2**40), str(wanted.get("memo", "history"))
     begin, step = state.now() - span * ids.NANOS, span * ids.NANOS // count
     for place in range(count):
         at, receiver = begin + place * step, accounts[place % len(accounts)]
         moves = [Move(CUSTOMER, -units, asset.num), Move(receiver, units, asset.num)]
         execute(state, Draft(CUSTOMER, at, at - 1, memo=f"{memo} {place}".encode(), moves=moves, kind="fill"))
     return len(state.records)
-
-
-def _only(wanted: dict[str, Any], names: tuple[str, ...]) -> None:
-    if unknown := set(wanted) - set(names):
-        raise CannotDo(f"Unknown name {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-
-
-def _rows(value: object, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise CannotDo("fees must be a list of objects")
-    for row in value:
-        _only(row, names)
-    return value
-
-
-def _whole(wanted: dict[str, Any], name: str, default: int, most: int) -> int:
-    value = wanted.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise CannotDo(f"{name} must be a whole number from 1 to {most}")
-    return value
 
 
 def _units(asset: assets.Asset, amount: object) -> int:

@@ -5,7 +5,7 @@ import binascii
 from dataclasses import dataclass, field
 from typing import Any
 
-from provvypay.sandbox.mirror_node import assets, ids, seed
+from provvypay.sandbox.mirror_node import assets, ids, readers, seed
 from provvypay.sandbox.mirror_node.assets import Asset
 from provvypay.sandbox.mirror_node.state import MirrorState
 from provvypay.sandbox.mirror_node.world import Account
@@ -68,7 +68,7 @@ def read(state: MirrorState, wanted: dict[str, Any]) -> Order:
         visible_from=shown_from(state, wanted),
         kind=str(wanted.get("kind") or "transfer"),
         also=_also(state, wanted, network),
-        options={name: wanted[name] for name in OPTIONS if name in wanted},
+        options=_options(wanted),
     )
 
 
@@ -157,6 +157,21 @@ def valid_start(state: MirrorState, wanted: dict[str, Any], payer: Account, at: 
     while ids.transaction_id(payer.num, start) in state.records.of_id:
         start += 1
     return start
+
+
+def _options(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return what else a wish says, read and checked."""
+    found = {name: wanted[name] for name in OPTIONS if wanted.get(name) not in (None, False)}
+    for name in ("with_transfers", "doubled", "synthetic_log", "pending"):
+        readers.flag(wanted.get(name, False))
+    if "staking_reward" in found:
+        readers.whole(found, "staking_reward", 1, readers.MOST_UNITS)
+    if "fractional_fee" in found:
+        (found["fractional_fee"],) = readers.fractional([found["fractional_fee"]])
+    if "result" in found:
+        found["result"] = readers.text(found["result"])
+    seconds(found, "execute_after_seconds")
+    return found
 
 
 def _also(state: MirrorState, wanted: dict[str, Any], network: str) -> list[tuple[Account, Asset, int]]:
