@@ -12,6 +12,7 @@ from provvypay.sandbox.coingecko import api as gecko_api
 from provvypay.sandbox.coingecko import service as gecko_service
 from provvypay.sandbox.coingecko.state import GeckoState
 from provvypay.sandbox.console import views as console
+from provvypay.sandbox.console import xero as xero_console
 from provvypay.sandbox.control import views as control
 from provvypay.sandbox.core import Core
 from provvypay.sandbox.mirror_node import api as mirror_api
@@ -90,10 +91,10 @@ def create_sandbox(
     app.register_blueprint(pages.blueprint(sandbox.stripe))
     app.register_blueprint(gecko_api.blueprint(sandbox.gecko))
     app.register_blueprint(mirror_api.blueprint(sandbox.mirror))
-    for part in (xero_api, xero_identity, xero_pages):
+    for part in (xero_api, xero_identity, xero_pages, xero_console):
         app.register_blueprint(part.blueprint(sandbox.xero))
     app.register_blueprint(control.blueprint(sandbox.core, sandbox.stripe, sandbox.gecko, sandbox.mirror, sandbox.xero))
-    app.register_blueprint(console.blueprint(sandbox.core, sandbox.stripe, sandbox.gecko, sandbox.mirror))
+    app.register_blueprint(console.blueprint(sandbox.core, sandbox.stripe, sandbox.gecko, sandbox.mirror, sandbox.xero))
     core.start(delivery.loop(sandbox.stripe))
     return app
 

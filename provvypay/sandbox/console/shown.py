@@ -46,6 +46,8 @@ STEP_WORDS = {
 }
 _NEXT_SESSION = {"pattern": "/v1/checkout/sessions", "method": "POST", "remaining": 1}
 _NEXT_REFUND = {"pattern": "/v1/refunds", "method": "POST", "remaining": 1}
+_XERO_WRITE = {"vendor": "xero", "pattern": "/api.xro/*", "method": "PUT", "remaining": 1}
+_XERO_TOKEN = {"vendor": "xero", "pattern": "/connect/token", "remaining": 1}
 PRESETS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Deliver every event three times", {"kind": "webhook_duplicate", "times": 3}),
     ("Shuffle events within a second", {"kind": "webhook_shuffle", "window_seconds": 1}),
@@ -71,6 +73,17 @@ PRESETS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("The mirror node's rate limit, wait 5 s", {"vendor": "mirror_node", "kind": "rate_limit", "retry_after": 5}),
     ("The mirror node answers 3 s late", {"vendor": "mirror_node", "kind": "slow", "seconds": 3}),
     ("The mirror node cuts the line", {"vendor": "mirror_node", "kind": "drop"}),
+    ("Next Xero write: saved, but the line is cut", {**_XERO_WRITE, "kind": "drop_after_commit"}),
+    ("Next Xero write: saved, but answered with 500", {**_XERO_WRITE, "kind": "error_after_commit"}),
+    ("Next Xero write: refused, nothing saved", {**_XERO_WRITE, "kind": "validation"}),
+    ("Next Xero call: its token has expired", {"vendor": "xero", "kind": "token_expired", "remaining": 1}),
+    ("Xero's minute is used up", {"vendor": "xero", "kind": "rate_limit", "reason": "minute", "remaining": 1}),
+    ("Xero's day is used up", {"vendor": "xero", "kind": "rate_limit", "reason": "day", "retry_after": 73451}),
+    ("Too many Xero calls at once", {"vendor": "xero", "kind": "rate_limit", "reason": "concurrent", "remaining": 1}),
+    ("The Xero app's minute is used up", {"vendor": "xero", "kind": "rate_limit", "reason": "appminute"}),
+    ("Xero answers 503", {"vendor": "xero", "kind": "error", "status": 503}),
+    ("Xero answers 3 s late", {"vendor": "xero", "kind": "slow", "seconds": 3}),
+    ("The next refresh's answer is lost", {**_XERO_TOKEN, "kind": "drop_after_commit"}),
 )  # fmt: skip
 
 

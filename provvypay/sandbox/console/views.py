@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from provvypay.sandbox.coingecko import service as gecko_service
 from provvypay.sandbox.coingecko.state import GeckoState
 from provvypay.sandbox.console import ledger, shown
+from provvypay.sandbox.console import xero as xero_pages
 from provvypay.sandbox.core import Core
 from provvypay.sandbox.faults import UnknownFault
 from provvypay.sandbox.mirror_node import service as mirror_service
@@ -21,6 +22,7 @@ from provvypay.sandbox.stripe import aftermath, delivery, hand, queue, service
 from provvypay.sandbox.stripe.errors import StripeError
 from provvypay.sandbox.stripe.state import StripeState
 from provvypay.sandbox.wishes import CannotDo
+from provvypay.sandbox.xero.state import XeroState
 
 OUTCOMES: dict[str, dict[str, str]] = {
     "Pay": {},
@@ -44,18 +46,19 @@ Action = Callable[[Form], str | None]
 WRONG = (CannotDo, UnknownFault, gecko_service.BadSwitch, StripeError, LookupError, ValueError)
 
 
-def blueprint(core: Core, stripe: StripeState, gecko: GeckoState, mirror: MirrorState) -> Blueprint:
+def blueprint(core: Core, stripe: StripeState, gecko: GeckoState, mirror: MirrorState, xero: XeroState) -> Blueprint:
     """Return the console's routes, bound to the states."""
     bp = Blueprint("console", __name__)
     actions = (
         _sessions(stripe) | _webhooks(stripe) | _rates(core, gecko) | _exchange_rate(mirror) | ledger.actions(mirror)
     )
-    actions |= _faults(core) | _time(core, stripe) | _aftermath(stripe)
+    actions |= xero_pages.actions(xero) | _faults(core) | _time(core, stripe) | _aftermath(stripe)
 
     def page(http_status: int = 200, error: str = "") -> Response:
         core.run_due()
         with core.lock:
             context = shown.everything(core, stripe, gecko, mirror)
+            context["organisations"] = xero_pages.overview(xero)
             context["ledger"] = ledger.shown(mirror, request.args.to_dict())
         said = SAID.get(request.args.get("said", ""), "")
         body = render_template("console.html", outcomes=list(OUTCOMES), said=said, error=error, **context)

@@ -172,7 +172,7 @@ def listed(call: Call) -> dict[str, Any]:
     """Answer GET /BankTransactions; without a page its lines are an empty list."""
     rows = [_joined(call.tenant, row) for row in call.tenant.table("bank_transactions").values()]
     page, head = listing.paged(call, listing.chosen(call, rows, FILTERS))
-    empty = {} if "page" in call.args else {"LineItems": []}
+    empty: Row = {} if "page" in call.args else {"LineItems": []}
     return {**head, "BankTransactions": [{**wire.shown(row, "Date"), **empty} for row in page]}
 
 
