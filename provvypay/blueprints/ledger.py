@@ -1,22 +1,25 @@
-"""The books: trial balance, the entries of an account, one journal with its cause."""
+"""The books: accounts with what they hold, statements, journals, the trial balance; the chart, and closing periods."""
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import uuid
-from zoneinfo import ZoneInfo
+from typing import Any
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, flash, request, url_for
 
 from provvypay.domain.roles import Permission
 from provvypay.errors import NotFound
-from provvypay.kit.clock import UTC
 from provvypay.kit.db import transaction
 from provvypay.services import keyset
-from provvypay.services.ledger import journal_views, reads
+from provvypay.services.ledger import accounts, exports, journal_list, journal_views, periods, reads, statements
+from provvypay.services.ledger.causes import TITLES
+from provvypay.services.ledger.statements import Range
+from provvypay.web import days, downloads, ledger_chart, ledger_closing
+from provvypay.web.days import Days
 from provvypay.web.guards import current_org, needs
-from provvypay.web.htmx import render
+from provvypay.web.htmx import redirect, render
+from provvypay.web.request_context import actor
 
 bp = Blueprint("ledger", __name__, url_prefix="/ledger")
 
@@ -26,38 +29,112 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 @bp.get("")
 @needs(Permission.LEDGER_VIEW)
 def index() -> Response:
-    """Show the trial balance of each currency, as it is now or as it was at the end of a day."""
-    day = _day(request.args.get("at", ""))
+    """Show every account that was ever used, with what it holds in each currency and of each token."""
     with transaction(current_org.id) as session:
-        groups = reads.trial_balance(session, current_org.id, before=_end_of(day) if day else None)
-    groups.sort(key=lambda group: (group.currency != current_org.currency, group.currency))
-    return render("ledger/index.html", groups=groups, at=day.isoformat() if day else "")
+        found = reads.overview(session, current_org.id, first=current_org.currency)
+        lock = periods.current(session, current_org.id)
+    groups = [
+        (name, rows)
+        for kind, name in ledger_chart.GROUPS.items()
+        if (rows := [row for row in found if row.kind == kind])
+    ]
+    return render("ledger/index.html", groups=groups, lock=ledger_closing.shown(lock))
+
+
+# ---------------------------------------------------------------- statements
 
 
 @bp.get("/accounts/<code>")
 @needs(Permission.LEDGER_VIEW)
 def account(code: str) -> Response:
     """Show the entries of an account in one currency, newest first, with the balance after each."""
-    currency = request.args.get("currency", current_org.currency)
-    if not _CURRENCY.fullmatch(currency):
-        raise NotFound(f"currency {currency!r}")
+    currency, chosen, within = _asked_of_account()
     cursor = keyset.decode(request.args.get("cursor"))
     with transaction(current_org.id) as session:
-        view = reads.account(session, current_org.id, code, currency)
-        page = reads.statement(session, current_org.id, code, currency, cursor=cursor)
+        view = statements.account(session, current_org.id, code, currency, within=within)
+        page = statements.page(session, current_org.id, code, currency, within=within, cursor=cursor)
+    address: dict[str, Any] = {"code": code, "currency": currency} | chosen.address()
     return render(
         "ledger/account.html",
         account=view,
         rows=page.rows,
-        next_url=_page_url(code, currency, page.older),
-        prev_url=_page_url(code, currency, page.newer),
+        days=chosen,
+        address=address,
+        next_url=url_for("ledger.account", **address, cursor=page.older) if page.older else None,
+        prev_url=url_for("ledger.account", **address, cursor=page.newer) if page.newer else None,
     )
+
+
+@bp.get("/accounts/<code>.csv")
+@needs(Permission.LEDGER_VIEW)
+def account_csv(code: str) -> Response:
+    """Return the entries of an account as CSV, all pages of it."""
+    currency, chosen, within = _asked_of_account()
+    organization_id, zone = current_org.id, current_org.time_zone
+    with transaction(organization_id) as session:
+        accounts.one(session, organization_id, code)
+    rows = exports.statement(lambda: transaction(organization_id), organization_id, code, currency, within, zone=zone)
+    return downloads.csv_file(_file(f"account {code} {currency}", chosen), exports.STATEMENT, rows)
+
+
+def _asked_of_account() -> tuple[str, Days, Range]:
+    """Return the currency and the days a statement is asked for.
+
+    :raises NotFound: for what cannot be a currency
+    """
+    currency = request.args.get("currency", current_org.currency)
+    if not _CURRENCY.fullmatch(currency):
+        raise NotFound(f"currency {currency!r}")
+    chosen = Days.read(request.args)
+    return currency, chosen, Range(*chosen.instants(current_org.time_zone))
+
+
+# ---------------------------------------------------------------- journals
+
+
+@bp.get("/journals")
+@needs(Permission.LEDGER_VIEW)
+def journals() -> Response:
+    """Show journals by kind, account, currency, days and number, newest first."""
+    chosen, filtered = _asked_of_journals()
+    with transaction(current_org.id) as session:
+        cursor = keyset.decode(request.args.get("cursor"))
+        page = journal_list.page(session, current_org.id, filtered, cursor=cursor)
+        chart = accounts.chart(session, current_org.id)
+    address: dict[str, Any] = filtered.address() | chosen.address()
+    return render(
+        "ledger/journals.html",
+        rows=page.rows,
+        filtered=filtered,
+        days=chosen,
+        address=address,
+        kinds=sorted(TITLES.items(), key=lambda kind: kind[1]),
+        chart=[(row.code, f"{row.code} {row.name}") for row in chart if row.is_used],
+        next_url=url_for("ledger.journals", **address, cursor=page.older) if page.older else None,
+        prev_url=url_for("ledger.journals", **address, cursor=page.newer) if page.newer else None,
+    )
+
+
+@bp.get("/journals.csv")
+@needs(Permission.LEDGER_VIEW)
+def journals_csv() -> Response:
+    """Return the entries of the journals of a list as CSV, all pages of it."""
+    chosen, filtered = _asked_of_journals()
+    organization_id, zone = current_org.id, current_org.time_zone
+    rows = exports.journals(lambda: transaction(organization_id), organization_id, filtered, zone=zone)
+    return downloads.csv_file(_file("journals", chosen), exports.JOURNALS, rows)
+
+
+def _asked_of_journals() -> tuple[Days, journal_list.Filter]:
+    chosen = Days.read(request.args)
+    within = Range(*chosen.instants(current_org.time_zone))
+    return chosen, journal_list.Filter.read(request.args, within)
 
 
 @bp.get("/journals/<uuid:journal_id>")
 @needs(Permission.LEDGER_VIEW)
 def journal(journal_id: uuid.UUID) -> Response:
-    """Show one journal and what it was posted for."""
+    """Show one journal, what it was posted for, and what took it back."""
     with transaction(current_org.id) as session:
         view, cause = journal_views.one(session, current_org.id, journal_id)
     return render(
@@ -77,23 +154,128 @@ def _cause_url(cause: journal_views.Cause) -> str | None:
     return None
 
 
-def _page_url(code: str, currency: str, cursor: str | None) -> str | None:
-    return url_for("ledger.account", code=code, currency=currency, cursor=cursor) if cursor else None
+# ---------------------------------------------------------------- trial balance
 
 
-def _day(typed: str) -> dt.date | None:
-    """Return a chosen day; what is none means now."""
-    try:
-        return dt.date.fromisoformat(typed)
-    except ValueError:
-        return None
+@bp.get("/trial-balance")
+@needs(Permission.LEDGER_VIEW)
+def trial_balance() -> Response:
+    """Show the balances of each currency as they are now, or as they were at the end of a day."""
+    day = days.day_of(request.args.get("at", ""))
+    with transaction(current_org.id) as session:
+        before = days.first_instant_after(day, current_org.time_zone) if day else None
+        groups = reads.trial_balance(session, current_org.id, before=before)
+        lock = periods.current(session, current_org.id)
+    groups.sort(key=lambda group: (group.currency != current_org.currency, group.currency))
+    is_final = bool(day and lock and lock.open_from and before and before <= lock.open_from)
+    return render(
+        "ledger/trial_balance.html",
+        groups=groups,
+        at=day.isoformat() if day else "",
+        at_words=days.in_words(day) if day else "",
+        is_final=is_final,
+    )
 
 
-def _end_of(day: dt.date) -> dt.datetime | None:
-    """Return the first moment after a day of the organization's zone; None for the last day there is."""
-    try:
-        return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), ZoneInfo(current_org.time_zone)).astimezone(
-            UTC
-        )
-    except OverflowError:
-        return None
+@bp.get("/trial-balance.csv")
+@needs(Permission.LEDGER_VIEW)
+def trial_balance_csv() -> Response:
+    """Return the trial balance of now, or of the end of a day, as CSV."""
+    day = days.day_of(request.args.get("at", ""))
+    with transaction(current_org.id) as session:
+        before = days.first_instant_after(day, current_org.time_zone) if day else None
+        groups = reads.trial_balance(session, current_org.id, before=before)
+    as_of = (day or days.today(current_org.time_zone)).isoformat()
+    name = f"trial balance {current_org.name} {as_of}"
+    return downloads.csv_file(name, exports.TRIAL_BALANCE, exports.trial_balance(groups, as_of))
+
+
+# ---------------------------------------------------------------- the chart
+
+
+@bp.get("/chart")
+@needs(Permission.LEDGER_VIEW)
+def chart() -> Response:
+    """Show every account of the chart, archived ones at the end."""
+    return ledger_chart.chart_page()
+
+
+@bp.get("/chart.csv")
+@needs(Permission.LEDGER_VIEW)
+def chart_csv() -> Response:
+    """Return the chart as CSV."""
+    with transaction(current_org.id) as session:
+        rows = exports.chart(session, current_org.id, current_org.time_zone)
+    return downloads.csv_file(f"chart of accounts {current_org.name}", exports.CHART, rows)
+
+
+@bp.get("/chart/new")
+@needs(Permission.LEDGER_MANAGE)
+def new_account() -> Response:
+    """Show the form of a new account."""
+    return ledger_chart.new_page()
+
+
+@bp.post("/chart")
+@needs(Permission.LEDGER_MANAGE)
+def add_account() -> Response:
+    """Give the organization an account of its own."""
+    return ledger_chart.add()
+
+
+@bp.get("/chart/<code>")
+@needs(Permission.LEDGER_MANAGE)
+def edit_account(code: str) -> Response:
+    """Show the form that renames an account, and whether it can be archived."""
+    return ledger_chart.edit_page(code)
+
+
+@bp.post("/chart/<code>")
+@needs(Permission.LEDGER_MANAGE)
+def rename_account(code: str) -> Response:
+    """Call an account otherwise, unless somebody else did since the form was loaded."""
+    return ledger_chart.rename(code)
+
+
+@bp.post("/chart/<code>/archiving")
+@needs(Permission.LEDGER_MANAGE)
+def archive_account(code: str) -> Response:
+    """Put an unused account of the organization's own away."""
+    with transaction(current_org.id) as session:
+        accounts.archive(session, current_org.id, code, version=ledger_chart.seen(), actor=actor())
+    flash(f"Account {code} is archived. It stands at the end of the chart.", "quiet")
+    return redirect(url_for("ledger.chart"))
+
+
+@bp.post("/chart/<code>/unarchiving")
+@needs(Permission.LEDGER_MANAGE)
+def restore_account(code: str) -> Response:
+    """Bring an archived account back."""
+    with transaction(current_org.id) as session:
+        accounts.restore(session, current_org.id, code, version=ledger_chart.seen(), actor=actor())
+    flash(f"Account {code} is back in the chart.", "quiet")
+    return redirect(url_for("ledger.chart"))
+
+
+# ---------------------------------------------------------------- closing
+
+
+@bp.get("/closing")
+@needs(Permission.LEDGER_VIEW)
+def closing() -> Response:
+    """Show through which day the books are closed, and what another day would close or open."""
+    return ledger_closing.page()
+
+
+@bp.post("/closing")
+@needs(Permission.LEDGER_MANAGE)
+def close() -> Response:
+    """Close the books through a day, or open them again with a reason."""
+    return ledger_closing.change()
+
+
+def _file(what: str, chosen: Days) -> str:
+    """Return the name of a file: what, whose, of which days."""
+    last = chosen.last or days.today(current_org.time_zone)
+    since = f"{chosen.first.isoformat()} to " if chosen.first else ""
+    return f"{what} {current_org.name} {since}{last.isoformat()}"

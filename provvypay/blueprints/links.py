@@ -120,6 +120,7 @@ def show(link_id: uuid.UUID) -> Response:
         steps=steps,
         rates=rates,
         journals=journals,
+        by_account=journal_views.by_account(journals),
         qr_svg=qr.inline(link.pay_url) if tab == "overview" and link.status != LinkStatus.DRAFT else "",
         tab=tab,
         tabs=list(tabs.items()),

@@ -25,19 +25,19 @@ def test_the_trial_balance_balances_and_leads_to_its_accounts(make, signed_in):
     make.link(status=LinkStatus.PAID, amount_minor=120_50)
     client = signed_in(Role.ACCOUNTANT)
 
-    page = client.get("ledger.index")
+    page = client.get("ledger.trial_balance")
 
     assert "Balanced" in page.text
     assert "Does not balance" not in page.text
     assert "120.50" in page.text
     links = [one.get("href") for one in page.all("a") if str(one.get("href")).startswith("/ledger/accounts/")]
-    assert links == [f"/ledger/accounts/{code}?currency=AUD" for code in ("1050", "1200", "4000")]
+    assert list(dict.fromkeys(links)) == [f"/ledger/accounts/{code}?currency=AUD" for code in ("1050", "1200", "4000")]
     assert all(client.open("GET", link).status == 200 for link in links)
     assert NOISE not in page.source
 
 
 def test_books_without_entries_say_what_will_come(signed_in):
-    assert "Nothing is booked yet" in signed_in().get("ledger.index").text
+    assert "Nothing is booked yet" in signed_in().get("ledger.trial_balance").text
 
 
 def test_the_organizations_currency_comes_first(make, signed_in):
@@ -45,7 +45,7 @@ def test_the_organizations_currency_comes_first(make, signed_in):
     for currency in ("AUD", "USD"):
         make.link(status=LinkStatus.PAID, currency=currency, merchant=merchant)
 
-    page = signed_in(merchant=merchant).get("ledger.index")
+    page = signed_in(merchant=merchant).get("ledger.trial_balance")
 
     assert [one.get("id") for one in page.all("h2")] == ["trial_balance_USD", "trial_balance_AUD"]
 
@@ -56,15 +56,15 @@ def test_the_trial_balance_of_a_day_counts_to_its_end_in_the_organizations_zone(
     make.settled(link, make.incoming_payment(link, occurred_at=dt.datetime(2025, 11, 20, 13, 30, tzinfo=dt.UTC)))
     client = signed_in()
 
-    assert "Nothing is booked yet" in client.get("ledger.index", at="2025-11-20").text
-    assert "70.00" in client.get("ledger.index", at="2025-11-21").text
+    assert "Nothing was booked by then" in client.get("ledger.trial_balance", at="2025-11-20").text
+    assert "70.00" in client.get("ledger.trial_balance", at="2025-11-21").text
 
 
 @pytest.mark.parametrize("at", ["x", "2025-02-30", "9999-12-31", "' OR 1=1", "\x00", "0001-01-01"])
 def test_a_day_that_cannot_be_breaks_nothing(make, signed_in, at):
     make.link(status=LinkStatus.PAID)
 
-    assert signed_in().get("ledger.index", at=at).status == 200
+    assert signed_in().get("ledger.trial_balance", at=at).status == 200
 
 
 def test_an_account_shows_its_entries_with_the_balance_after_each(make, signed_in):

@@ -44,19 +44,29 @@ OF_THE_REST = {
         f"/exceptions/{number_of(live, 'payment_exceptions', seen.links[f'exception {kind}'])}"
         for kind in ExceptionKind
     ],
-    "GET /ledger": lambda seen, _: ["/ledger", "/ledger?at=2020-01-01"],
-    "GET /ledger/accounts/<code>": lambda seen, _: ["/ledger/accounts/1200?currency=AUD"],
-    "GET /ledger/journals/<uuid:journal_id>": lambda seen, live: [
-        f"/ledger/journals/{number_of(live, 'journals', seen.links['by card'])}"
-    ],
     "GET /notifications": lambda seen, _: ["/notifications"],
     "GET /settings/organization": lambda seen, _: ["/settings/organization"],
     "GET /settings/payments": lambda seen, _: ["/settings/payments"],
     "GET /settings/rates": lambda seen, _: ["/settings/rates"],
 }
+OF_BOOKS = {
+    "GET /ledger": lambda seen, _: ["/ledger"],
+    "GET /ledger/accounts/<code>": lambda seen, _: ["/ledger/accounts/1200?currency=AUD"],
+    "GET /ledger/journals": lambda seen, _: ["/ledger/journals", "/ledger/journals?kind=UNHEARD_OF"],
+    "GET /ledger/trial-balance": lambda seen, _: ["/ledger/trial-balance", "/ledger/trial-balance?at=2020-01-01"],
+    "GET /ledger/chart": lambda seen, _: ["/ledger/chart"],
+    "GET /ledger/chart/new": lambda seen, _: ["/ledger/chart/new"],
+    "GET /ledger/chart/<code>": lambda seen, _: ["/ledger/chart/4000"],
+    "GET /ledger/closing": lambda seen, _: ["/ledger/closing", "/ledger/closing?through=2025-10-31"],
+    "GET /ledger/journals/<uuid:journal_id>": lambda seen, live: [
+        f"/ledger/journals/{number_of(live, 'journals', seen.links['by card'])}"
+    ],
+}
 NO_PAGES = {
     "GET /static/<path:filename>", "GET /p/<short_code>/qr.svg", "GET /links/<uuid:link_id>/qr.svg",
     "GET /links/<uuid:link_id>/qr.png", "GET /p/<short_code>/card/return", "GET /links/export.csv", "GET /metrics",
+    "GET /ledger/accounts/<code>.csv", "GET /ledger/journals.csv", "GET /ledger/trial-balance.csv",
+    "GET /ledger/chart.csv",
 }  # fmt: skip
 
 
@@ -76,7 +86,7 @@ def test_no_page_is_left_out():
     }
 
     of_tests_below = {"GET /p/<short_code>", "GET /p/<short_code>/receipt", "GET /admin/rates"}
-    assert {*EVERYBODYS, *OF_LINKS, *OF_ONE_LINK, *OF_THE_REST, *NO_PAGES, *of_tests_below} == pages
+    assert {*EVERYBODYS, *OF_LINKS, *OF_ONE_LINK, *OF_THE_REST, *OF_BOOKS, *NO_PAGES, *of_tests_below} == pages
 
 
 def test_pages_for_everybody(visit):
@@ -87,7 +97,9 @@ def test_every_face_of_the_pay_page(make, visit, live_app):
     assert problems(visit(), faces(make, live_app).values()) == {}
 
 
-@pytest.mark.parametrize("pages", [OF_LINKS, OF_ONE_LINK, OF_THE_REST], ids=["links", "one link", "the rest"])
+@pytest.mark.parametrize(
+    "pages", [OF_LINKS, OF_ONE_LINK, OF_THE_REST, OF_BOOKS], ids=["links", "one link", "the rest", "books"]
+)
 def test_pages_of_a_busy_merchant(make, member, live_app, pages):
     seen = shop(make, live_app)
 
@@ -95,7 +107,7 @@ def test_pages_of_a_busy_merchant(make, member, live_app, pages):
 
 
 def test_pages_of_a_merchant_who_has_nothing_yet(member):
-    paths = ["/dashboard", "/links", "/ledger", "/exceptions", "/notifications"]
+    paths = ["/dashboard", "/links", "/ledger", "/ledger/journals", "/ledger/closing", "/exceptions", "/notifications"]
 
     assert problems(member(), paths, OPPOSITE) == {}
 

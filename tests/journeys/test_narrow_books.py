@@ -19,7 +19,7 @@ HIDDEN_BEHIND_AN_EDGE = """() => [...document.querySelectorAll(".table-frame")]
 def test_the_trial_balance_fits_a_phone(make, member, live_app):
     shop(make, live_app)
     merchant = member()
-    page = merchant.go("/ledger")
+    page = merchant.go("/ledger/trial-balance")
 
     for width in (320, 360, 390, 768):
         size = {"width": width, "height": 740}

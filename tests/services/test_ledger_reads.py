@@ -14,7 +14,7 @@ from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
 from provvypay.models.payment_link import PaymentLink
 from provvypay.services import exceptions, fees, keyset
-from provvypay.services.ledger import journal_views, journals, reads
+from provvypay.services.ledger import journal_views, journals, reads, statements
 from provvypay.services.ledger.postings import Draft, Line
 from provvypay.services.numbers import journal_number
 from tests.support.database import acting_as
@@ -105,8 +105,8 @@ def test_a_statement_carries_the_balance_after_each_entry(make: Make) -> None:
     organization_id = make.merchant.organization_id
 
     with transaction(organization_id) as session:
-        page = reads.statement(session, organization_id, "1050", "AUD")
-        account = reads.account(session, organization_id, "1050", "AUD")
+        page = statements.page(session, organization_id, "1050", "AUD")
+        account = statements.account(session, organization_id, "1050", "AUD")
 
     assert [(row.debit_minor, row.balance_minor, row.balance_side) for row in page.rows] == [
         (30_00, 60_00, "Dr"),
@@ -121,11 +121,11 @@ def test_the_running_balance_is_the_same_on_every_page_in_both_directions(make: 
         paid(make, amount_minor=(number + 1) * 10_00, days_ago=5 - number)
     organization_id = make.merchant.organization_id
     with transaction(organization_id) as session:
-        whole = reads.statement(session, organization_id, "4000", "AUD").rows
-        first = reads.statement(session, organization_id, "4000", "AUD", size=2)
-        second = reads.statement(session, organization_id, "4000", "AUD", size=2, cursor=keyset.decode(first.older))
-        third = reads.statement(session, organization_id, "4000", "AUD", size=2, cursor=keyset.decode(second.older))
-        back = reads.statement(session, organization_id, "4000", "AUD", size=2, cursor=keyset.decode(third.newer))
+        whole = statements.page(session, organization_id, "4000", "AUD").rows
+        first = statements.page(session, organization_id, "4000", "AUD", size=2)
+        second = statements.page(session, organization_id, "4000", "AUD", size=2, cursor=keyset.decode(first.older))
+        third = statements.page(session, organization_id, "4000", "AUD", size=2, cursor=keyset.decode(second.older))
+        back = statements.page(session, organization_id, "4000", "AUD", size=2, cursor=keyset.decode(third.newer))
 
     assert first.rows + second.rows + third.rows == whole
     assert back == second
@@ -137,7 +137,7 @@ def test_a_receivable_stands_before_its_payment(make: Make) -> None:
     organization_id = make.merchant.organization_id
 
     with transaction(organization_id) as session:
-        page = reads.statement(session, organization_id, "1200", "AUD")
+        page = statements.page(session, organization_id, "1200", "AUD")
 
     assert [(row.title, row.balance_minor, row.balance_side) for row in page.rows] == [
         ("Payment", 0, ""),
@@ -147,7 +147,7 @@ def test_a_receivable_stands_before_its_payment(make: Make) -> None:
 
 def test_an_account_nobody_has_is_not_there(make: Make) -> None:
     with transaction(make.merchant.organization_id) as session, pytest.raises(NotFound):
-        reads.account(session, make.merchant.organization_id, "9999", "AUD")
+        statements.account(session, make.merchant.organization_id, "9999", "AUD")
 
 
 def test_a_statement_never_holds_a_neighbours_entries(make: Make) -> None:
@@ -158,7 +158,7 @@ def test_a_statement_never_holds_a_neighbours_entries(make: Make) -> None:
         rows = [
             row
             for code in ("1050", "1200", "2100", "4000", "6100")
-            for row in reads.statement(session, organization_id, code, "AUD").rows
+            for row in statements.page(session, organization_id, code, "AUD").rows
         ]
 
     assert len(rows) == 4

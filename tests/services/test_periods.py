@@ -122,15 +122,23 @@ def test_a_payment_of_a_closed_day_is_booked_at_the_first_open_instant(make: Mak
     assert closed == []
 
 
-def test_the_journals_of_a_closed_period_and_its_open_exceptions_are_counted(make: Make) -> None:
+def test_a_change_says_beforehand_what_it_does(make: Make) -> None:
     for days in (9, 1):
         link = make.link(status=LinkStatus.CANCELED)
         make.settled(link, make.incoming_payment(link, occurred_at=now() - days * DAY))
+    middle, early = today() - 3 * DAY, today() - 30 * DAY
 
-    with transaction(make.merchant.organization_id) as session:
-        found = periods.closing(session, make.merchant.organization_id, today() - 3 * DAY, SYDNEY)
+    def prospect(through: dt.date | None) -> periods.Prospect:
+        with transaction(make.merchant.organization_id) as session:
+            return periods.prospect(session, make.merchant.organization_id, through, time_zone=SYDNEY, now=now())
 
-    assert found == periods.Closing(journals=1, open_exceptions=1)
+    closing = prospect(middle)
+    close(make.merchant, middle)
+    opening = prospect(early)
+
+    assert closing == periods.Prospect(opens=False, before=first_open(middle), journals=1, open_exceptions=1)
+    assert opening == periods.Prospect(opens=True, before=first_open(early), journals=1, open_exceptions=0)
+    assert prospect(None).journals == 1
 
 
 def test_money_that_arrives_while_the_books_are_being_closed_waits_and_is_moved(make: Make) -> None:

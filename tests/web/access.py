@@ -105,7 +105,23 @@ ACCESS: dict[str, Access] = {
     "GET /exceptions/<uuid:exception_id>": thing(200, exception_id="exception"),
     "GET /ledger": members(200, BOOKKEEPERS),
     "GET /ledger/accounts/<code>": members(200, BOOKKEEPERS),
+    "GET /ledger/accounts/<code>.csv": members(200, BOOKKEEPERS),
+    "GET /ledger/journals": members(200, BOOKKEEPERS),
+    "GET /ledger/journals.csv": members(200, BOOKKEEPERS),
     "GET /ledger/journals/<uuid:journal_id>": thing(200, BOOKKEEPERS, journal_id="journal"),
+    "GET /ledger/trial-balance": members(200, BOOKKEEPERS),
+    "GET /ledger/trial-balance.csv": members(200, BOOKKEEPERS),
+    "GET /ledger/chart": members(200, BOOKKEEPERS),
+    "GET /ledger/chart.csv": members(200, BOOKKEEPERS),
+    "GET /ledger/chart/new": members(200, BOOKKEEPERS),
+    "POST /ledger/chart": members(422, BOOKKEEPERS),
+    "GET /ledger/chart/<code>": members(200, BOOKKEEPERS),
+    "POST /ledger/chart/<code>": members(422, BOOKKEEPERS),
+    # 409: it stays, and the form says no version
+    "POST /ledger/chart/<code>/archiving": members(409, BOOKKEEPERS),
+    "POST /ledger/chart/<code>/unarchiving": members(409, BOOKKEEPERS),
+    "GET /ledger/closing": members(200, BOOKKEEPERS),
+    "POST /ledger/closing": members(422, BOOKKEEPERS),
     "GET /p/<short_code>": public(200, short_code="short code"),
     "POST /p/<short_code>/card": public(303, short_code="short code"),
     "GET /p/<short_code>/card/return": public(303, short_code="short code"),
@@ -123,4 +139,6 @@ ACCESS: dict[str, Access] = {
     "GET /styleguide": public(200),
 }
 
-ACCESS["GET /ledger/accounts/<code>"].values["code"] = "1200"
+for route, access in ACCESS.items():
+    if "<code>" in route:
+        access.values["code"] = "1200"

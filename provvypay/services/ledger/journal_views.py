@@ -1,10 +1,10 @@
-"""Read journals with their entries, and say what each was posted for."""
+"""Read journals with their entries: of a link, of a payment, or one with what it was posted for."""
 
 from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -13,17 +13,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from provvypay.errors import NotFound
-from provvypay.services.numbers import exception_number, journal_number
+from provvypay.services.ledger import causes
+from provvypay.services.ledger.causes import TITLES, Cause, title_of
+from provvypay.services.ledger.reads import Balance, balance
+from provvypay.services.numbers import journal_number
 
-TITLES = {
-    "SALE": "Sale",
-    "PAYMENT": "Payment",
-    "CREDIT": "Money held for a customer",
-    "FEE": "Processor fee",
-    "CONVERSION_OUT": "Converted by Stripe, out",
-    "CONVERSION_IN": "Converted by Stripe, in",
-    "REVERSAL": "Reversal",
-}
+__all__ = ["TITLES", "Cause", "EntryView", "JournalView", "LinkAccount", "by_account", "of_link", "of_payment", "one"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,42 +50,45 @@ class JournalView:
     total_minor: int
     reverses: str | None
     """the number of the journal it takes back"""
+    reverses_id: uuid.UUID | None = None
+    reversed_by: str | None = None
+    """the number of the journal that takes it back"""
+    reversed_by_id: uuid.UUID | None = None
     moved_from: dt.datetime | None = None
     """when the fact happened, where that lay in a closed period"""
+    written_at: dt.datetime | None = None
+    link_id: uuid.UUID | None = None
+    source_type: str = ""
+    source_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """The business fact a journal was posted for, and where to read of it."""
+class LinkAccount:
+    """What the journals of a link did to one account, in one currency."""
 
-    title: str
-    detail: str | None
-    link_id: uuid.UUID | None = None
-    exception_id: uuid.UUID | None = None
-    journal_id: uuid.UUID | None = None
+    code: str
+    name: str
+    currency: str
+    debit_minor: int
+    credit_minor: int
+    balance: Balance
+    tokens: tuple[Balance, ...]
 
 
 _JOURNALS = """
     SELECT j.id, j.kind, j.source_type, j.source_id, j.effective_at, j.currency, j.description, j.link_id,
-        j.reverses_id, j.moved_from, e.line_no, e.side, e.amount_minor, e.asset, e.asset_amount, e.account_code,
-        a.name AS account_name
+        j.reverses_id, j.moved_from, j.created_at AS written_at, r.id AS reversed_by_id,
+        e.line_no, e.side, e.amount_minor, e.asset, e.asset_amount, e.account_code, a.name AS account_name
     FROM journals j
     JOIN ledger_entries e ON e.organization_id = j.organization_id AND e.journal_id = j.id
     JOIN accounts a ON a.organization_id = e.organization_id AND a.code = e.account_code
+    LEFT JOIN journals r ON r.organization_id = j.organization_id AND r.reverses_id = j.id
     WHERE j.organization_id = :org AND {condition}
     ORDER BY j.effective_at, j.id, e.line_no
 """
 _OF_LINK = text(_JOURNALS.format(condition="j.link_id = :id"))
 _ONE_JOURNAL = text(_JOURNALS.format(condition="j.id = :id"))
 _OF_SOURCE = text(_JOURNALS.format(condition="j.source_type = :source_type AND j.source_id = :id"))
-
-_CAUSE = text("""
-    SELECT l.description, x.id AS exception_id, b.provider_id
-    FROM (SELECT 1) AS one
-    LEFT JOIN payment_links l ON l.organization_id = :org AND l.id = :link_id
-    LEFT JOIN payment_exceptions x ON x.organization_id = :org AND x.payment_id = :source_id
-    LEFT JOIN balance_transactions b ON b.organization_id = :org AND b.id = :source_id
-""")
 
 
 def of_link(session: Session, organization_id: uuid.UUID, link_id: uuid.UUID) -> list[JournalView]:
@@ -113,7 +111,30 @@ def one(session: Session, organization_id: uuid.UUID, journal_id: uuid.UUID) -> 
     rows = session.execute(_ONE_JOURNAL, {"org": organization_id, "id": journal_id}).all()
     if not rows:
         raise NotFound(f"journal {journal_id}")
-    return _journals(rows)[0], _cause(session, organization_id, rows[0])
+    return _journals(rows)[0], causes.of_journal(session, organization_id, rows[0])
+
+
+def by_account(journals: Sequence[JournalView]) -> list[LinkAccount]:
+    """Sum journals up by currency and account, in that order."""
+    names: dict[tuple[str, str], str] = {}
+    sums: dict[tuple[str, str], list[int]] = {}
+    tokens: dict[tuple[str, str], dict[str, int]] = {}
+    sides = [(entry, 0) for one in journals for entry in one.debits]
+    sides += [(entry, 1) for one in journals for entry in one.credits]
+    for entry, side in sides:
+        key = (entry.currency, entry.account_code)
+        names[key] = entry.account_name
+        sums.setdefault(key, [0, 0])[side] += entry.amount_minor
+        if entry.asset is not None and entry.asset_amount is not None:
+            held = tokens.setdefault(key, {})
+            held[entry.asset] = held.get(entry.asset, 0) + (-entry.asset_amount if side else entry.asset_amount)
+    return [
+        LinkAccount(
+            key[1], names[key], key[0], debit, credit, balance(key[0], debit - credit),
+            tuple(balance(asset, units) for asset, units in sorted(tokens.get(key, {}).items())),
+        )
+        for key, (debit, credit) in sorted(sums.items())
+    ]  # fmt: skip
 
 
 def _journals(rows: Iterable[Any]) -> list[JournalView]:
@@ -127,7 +148,7 @@ def _journals(rows: Iterable[Any]) -> list[JournalView]:
                 id=head.id,
                 number=journal_number(head.id),
                 kind=head.kind,
-                title=TITLES.get(head.kind, head.kind),
+                title=title_of(head.kind),
                 effective_at=head.effective_at,
                 currency=head.currency,
                 description=head.description,
@@ -135,7 +156,14 @@ def _journals(rows: Iterable[Any]) -> list[JournalView]:
                 credits=[_entry(row) for row in entries if row.side == "CREDIT"],
                 total_minor=sum(entry.amount_minor for entry in debits),
                 reverses=journal_number(head.reverses_id) if head.reverses_id else None,
+                reverses_id=head.reverses_id,
+                reversed_by=journal_number(head.reversed_by_id) if head.reversed_by_id else None,
+                reversed_by_id=head.reversed_by_id,
                 moved_from=head.moved_from,
+                written_at=head.written_at,
+                link_id=head.link_id,
+                source_type=head.source_type,
+                source_id=head.source_id,
             )
         )
     return views
@@ -143,18 +171,3 @@ def _journals(rows: Iterable[Any]) -> list[JournalView]:
 
 def _entry(row: Any) -> EntryView:
     return EntryView(row.account_code, row.account_name, row.amount_minor, row.currency, row.asset, row.asset_amount)
-
-
-def _cause(session: Session, organization_id: uuid.UUID, head: Any) -> Cause:
-    if head.reverses_id is not None:
-        return Cause(f"It takes back {journal_number(head.reverses_id)}", None, journal_id=head.reverses_id)
-    row = session.execute(
-        _CAUSE, {"org": organization_id, "link_id": head.link_id, "source_id": head.source_id}
-    ).first()
-    if row is None:  # pragma: no cover - the statement always has one row
-        return Cause("Unknown", None)
-    if row.exception_id is not None:
-        return Cause(f"Exception {exception_number(row.exception_id)}", row.description, exception_id=row.exception_id)
-    title = row.description or "Money without a link"
-    detail = f"Stripe’s balance transaction {row.provider_id}" if row.provider_id else "settled by its payment"
-    return Cause(title, detail, link_id=head.link_id)

@@ -37,12 +37,17 @@ class LockView:
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
-    """What lies before an instant, for the person who is about to close it."""
+class Prospect:
+    """What a change would do, for the person who is about to make it."""
 
+    opens: bool
+    """it opens what is closed, so it needs a reason"""
+    before: dt.datetime | None
+    """the first instant that would be open; none: everything"""
     journals: int
+    """that would be closed by it, or open again"""
     open_exceptions: int
-    """money of that time that still waits for a person"""
+    """money of a time that would be closed, which still waits for a person"""
 
 
 _HOLD = text("SELECT pg_advisory_xact_lock(books_key(:org))")
@@ -52,11 +57,14 @@ _LOCKS = text("""
     WHERE p.organization_id = :org ORDER BY p.seq DESC LIMIT :most
 """)
 _INSTANT = text("SELECT (CAST(:day AS date) + 1)::timestamp AT TIME ZONE :zone")
-_CLOSING = text("""
-    SELECT (SELECT count(*) FROM journals WHERE organization_id = :org AND effective_at < :instant) AS journals,
+_PROSPECT = text("""
+    SELECT (SELECT count(*) FROM journals WHERE organization_id = :org
+        AND effective_at >= coalesce(CAST(:since AS timestamptz), '-infinity')
+        AND effective_at < coalesce(CAST(:until AS timestamptz), 'infinity')) AS journals,
         (SELECT count(*) FROM payment_exceptions x
          JOIN payments p ON p.organization_id = x.organization_id AND p.id = x.payment_id
-         WHERE x.organization_id = :org AND x.state <> 'RESOLVED' AND p.occurred_at < :instant) AS open_exceptions
+         WHERE x.organization_id = :org AND x.state <> 'RESOLVED'
+            AND p.occurred_at < coalesce(CAST(:wanted AS timestamptz), '-infinity')) AS open_exceptions
 """)
 
 
@@ -70,11 +78,20 @@ def history(session: Session, organization_id: uuid.UUID, *, most: int = 50) -> 
     return [_view(row) for row in session.execute(_LOCKS, {"org": organization_id, "most": most})]
 
 
-def closing(session: Session, organization_id: uuid.UUID, day: dt.date, time_zone: str) -> Closing:
-    """Say what would be closed with a day."""
-    given = {"org": organization_id, "instant": _instant(session, day, time_zone)}
-    row = session.execute(_CLOSING, given).one()
-    return Closing(row.journals, row.open_exceptions)
+def prospect(
+    session: Session, organization_id: uuid.UUID, through: dt.date | None, *, time_zone: str, now: dt.datetime
+) -> Prospect:
+    """Say what a change would close or open.
+
+    :raises Invalid: for a day that is not over, and for no change
+    """
+    last = current(session, organization_id)
+    held = last.open_from if last else None
+    wanted, opens = _wanted(session, through, time_zone, held, now)
+    since, until = (wanted, held) if opens else (held, wanted)
+    given = {"org": organization_id, "since": since, "until": until, "wanted": wanted}
+    row = session.execute(_PROSPECT, given).one()
+    return Prospect(opens, wanted, row.journals, row.open_exceptions)
 
 
 def change(
@@ -102,9 +119,9 @@ def change(
     if (last.seq if last else 0) != seen:
         raise Conflict(f"the books of {organization_id} are at lock {last.seq if last else 0}, not {seen}")
     held = last.open_from if last else None
-    if through is not None and not EARLIEST <= through < now.astimezone(ZoneInfo(time_zone)).date():
-        raise Invalid({"through": "Choose a day that is over: yesterday or earlier."})
-    opens = _is_opening(held, _instant(session, through, time_zone) if through else None, reason)
+    _, opens = _wanted(session, through, time_zone, held, now)
+    if opens and not reason:
+        raise Invalid({"reason": "Say why a closed period is opened again. It stays in the record."})
     session.execute(
         insert(PeriodLock).values(
             organization_id=organization_id,
@@ -129,14 +146,16 @@ def change(
         audit.record(session, "period.locked", actor, **detail)  # type: ignore[arg-type]
 
 
-def _is_opening(held: dt.datetime | None, wanted: dt.datetime | None, reason: str) -> bool:
-    """Say whether a change opens something that is closed; see change() for what it raises."""
+def _wanted(
+    session: Session, through: dt.date | None, time_zone: str, held: dt.datetime | None, now: dt.datetime
+) -> tuple[dt.datetime | None, bool]:
+    """Return the first instant that would be open, and whether that opens what is closed; see change()."""
+    if through is not None and not EARLIEST <= through < now.astimezone(ZoneInfo(time_zone)).date():
+        raise Invalid({"through": "Choose a day that is over: yesterday or earlier."})
+    wanted = _instant(session, through, time_zone) if through is not None else None
     if wanted == held:
         raise Invalid({"through": "The books stand so already. Choose another day."})
-    opens = held is not None and (wanted is None or wanted < held)
-    if opens and not reason:
-        raise Invalid({"reason": "Say why a closed period is opened again. It stays in the record."})
-    return opens
+    return wanted, held is not None and (wanted is None or wanted < held)
 
 
 def _instant(session: Session, day: dt.date, time_zone: str) -> dt.datetime:

@@ -1,22 +1,14 @@
-"""Read the books: the trial balance, and account statements with a running balance."""
+"""Read what the accounts hold: the trial balance of any moment, and each account with its money and its tokens."""
 
 from __future__ import annotations
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
-
-from provvypay.errors import NotFound
-from provvypay.services import keyset
-from provvypay.services.ledger.journal_views import TITLES
-from provvypay.services.numbers import journal_number
-
-PAGE_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,75 +31,52 @@ class TrialBalance:
     debit_total: int
     credit_total: int
 
+    @property
+    def balances(self) -> bool:
+        """Say whether debits equal credits."""
+        return self.debit_total == self.credit_total
+
 
 @dataclass(frozen=True, slots=True)
-class AccountView:
-    """An account in one currency, with its balance as it is now."""
+class Balance:
+    """What an account holds in one currency, or of one token."""
 
-    code: str
-    name: str
-    kind: str
-    currency: str
-    balance_minor: int
-    balance_side: str
+    unit: str
+    """a currency, or an asset"""
+    amount: int
+    """minor units, or the token's smallest units; never negative: the side says which way"""
+    side: str
     """Dr, Cr, or nothing for zero"""
 
 
 @dataclass(frozen=True, slots=True)
-class StatementRow:
-    """One entry of an account, and the balance after it."""
+class AccountBalances:
+    """An account with all it holds."""
 
-    at: dt.datetime
-    journal_id: uuid.UUID
-    line_no: int
-    journal_number: str
-    title: str
-    description: str
-    debit_minor: int
-    credit_minor: int
-    balance_minor: int
-    balance_side: str
+    code: str
+    name: str
+    kind: str
+    money: list[Balance] = field(default_factory=list)
+    tokens: list[Balance] = field(default_factory=list)
 
 
-_SIGNED = "CASE e.side WHEN 'DEBIT' THEN e.amount_minor ELSE -e.amount_minor END"
+SIGNED = "CASE e.side WHEN 'DEBIT' THEN e.amount_minor ELSE -e.amount_minor END"
 
-_BALANCES = """
-    SELECT e.currency, a.code, a.name, a.kind, sum({signed})::bigint AS balance
+_TRIAL_BALANCE = text(f"""
+    SELECT e.currency, a.code, a.name, a.kind, sum({SIGNED})::bigint AS balance
     FROM ledger_entries e
     JOIN accounts a ON a.organization_id = e.organization_id AND a.code = e.account_code
-    {journals}
-    WHERE e.organization_id = :org
+    WHERE e.organization_id = :org AND e.effective_at < coalesce(CAST(:before AS timestamptz), 'infinity')
     GROUP BY e.currency, a.code, a.name, a.kind ORDER BY e.currency, a.code
-"""
-_TRIAL_BALANCE = text(_BALANCES.format(signed=_SIGNED, journals=""))
-_TRIAL_BALANCE_AT = text(
-    _BALANCES.format(
-        signed=_SIGNED,
-        journals="JOIN journals j ON j.organization_id = e.organization_id AND j.id = e.journal_id"
-        " AND j.effective_at < :before",
-    )
-)
+""")  # noqa: S608 - SIGNED is ours
 
-_ACCOUNT = text("""
-    SELECT a.code, a.name, a.kind,
-        (SELECT coalesce(sum(CASE e.side WHEN 'DEBIT' THEN e.amount_minor ELSE -e.amount_minor END), 0)::bigint
-         FROM ledger_entries e
-         WHERE e.organization_id = :org AND e.account_code = :code AND e.currency = :currency) AS balance
-    FROM accounts a WHERE a.organization_id = :org AND a.code = :code
-""")
-
-# The balance after an entry is the sum of it and everything before it by date, id and line: a window over the account,
-# whose newest part is shown. The entries found and their balances come from one statement, so from one moment.
-_STATEMENT = """
-    SELECT * FROM (
-        SELECT j.effective_at AS at, j.id AS journal_id, e.line_no, j.kind, j.description, e.side, e.amount_minor,
-            sum({signed}) OVER (ORDER BY j.effective_at, j.id, e.line_no ROWS UNBOUNDED PRECEDING)::bigint AS balance
-        FROM ledger_entries e JOIN journals j ON j.organization_id = e.organization_id AND j.id = e.journal_id
-        WHERE e.organization_id = :org AND e.account_code = :code AND e.currency = :currency) AS s
-    {condition} ORDER BY at {direction}, journal_id {direction}, line_no {direction} LIMIT :most
-"""
-_OLDER = "WHERE (at, journal_id, line_no) < (:at, :id, :line)"
-_NEWER = "WHERE (at, journal_id, line_no) > (:at, :id, :line)"
+_HOLDINGS = text(f"""
+    SELECT e.account_code AS code, e.currency, e.asset, sum({SIGNED})::bigint AS money,
+        coalesce(sum(CASE e.side WHEN 'DEBIT' THEN e.asset_amount ELSE -e.asset_amount END), 0)::bigint AS tokens
+    FROM ledger_entries e WHERE e.organization_id = :org GROUP BY e.account_code, e.currency, e.asset
+    ORDER BY e.account_code, e.currency, e.asset
+""")  # noqa: S608 - SIGNED is ours
+_ACCOUNTS = text("SELECT code, name, kind FROM accounts WHERE organization_id = :org ORDER BY code")
 
 
 def trial_balance(
@@ -117,10 +86,7 @@ def trial_balance(
 
     :param before: count only what happened before this moment; None counts everything
     """
-    statement = _TRIAL_BALANCE if before is None else _TRIAL_BALANCE_AT
-    found = session.execute(
-        statement, {"org": organization_id, "before": before} if before else {"org": organization_id}
-    )
+    found = session.execute(_TRIAL_BALANCE, {"org": organization_id, "before": before})
     balances: list[TrialBalance] = []
     for currency, accounts in groupby(found, key=lambda row: str(row.currency)):
         rows = [
@@ -132,54 +98,37 @@ def trial_balance(
     return balances
 
 
-def account(session: Session, organization_id: uuid.UUID, code: str, currency: str) -> AccountView:
-    """Return an account with its balance in one currency.
+def overview(session: Session, organization_id: uuid.UUID, *, first: str) -> list[AccountBalances]:
+    """Return every account that has entries, with what it holds in each currency and of each token.
 
-    :raises NotFound: for a code that is not in the organization's chart
+    :param first: the currency that comes first, the organization's
     """
-    row = session.execute(_ACCOUNT, {"org": organization_id, "code": code, "currency": currency}).one_or_none()
-    if row is None:
-        raise NotFound(f"account {code}")
-    return AccountView(row.code, row.name, row.kind, currency, abs(row.balance), side_of(row.balance))
+    money: dict[str, dict[str, int]] = {}
+    tokens: dict[str, dict[str, int]] = {}
+    for row in session.execute(_HOLDINGS, {"org": organization_id}):
+        held = money.setdefault(row.code, {})
+        held[row.currency] = held.get(row.currency, 0) + row.money
+        if row.asset is not None:
+            quantities = tokens.setdefault(row.code, {})
+            quantities[row.asset] = quantities.get(row.asset, 0) + row.tokens
+    return [
+        AccountBalances(
+            row.code,
+            row.name,
+            row.kind,
+            [balance(unit, money[row.code][unit]) for unit in sorted(money[row.code], key=lambda u: (u != first, u))],
+            [balance(asset, units) for asset, units in sorted(tokens.get(row.code, {}).items())],
+        )
+        for row in session.execute(_ACCOUNTS, {"org": organization_id})
+        if row.code in money
+    ]
 
 
-def statement(
-    session: Session,
-    organization_id: uuid.UUID,
-    code: str,
-    currency: str,
-    *,
-    cursor: keyset.Cursor | None = None,
-    size: int = PAGE_SIZE,
-) -> keyset.Page[StatementRow]:
-    """Return one page of an account's entries, newest first, each with the balance after it."""
-    backwards = cursor is not None and cursor.newer
-    given: dict[str, Any] = {"org": organization_id, "code": code, "currency": currency, "most": size + 1}
-    if cursor is not None:
-        given |= {"at": cursor.at, "id": cursor.id, "line": cursor.line}
-    condition = "" if cursor is None else _NEWER if backwards else _OLDER
-    query = _STATEMENT.format(signed=_SIGNED, condition=condition, direction="ASC" if backwards else "DESC")
-    found = [_statement_row(row) for row in session.execute(text(query), given)]
-    if keyset.leads_before_the_first_page(found, cursor, size):
-        return statement(session, organization_id, code, currency, size=size)
-    return keyset.cut(found, cursor, size, lambda row: keyset.Cursor(row.at, row.journal_id, row.line_no))
+def balance(unit: str, signed: int) -> Balance:
+    """Return a signed sum as the books write it."""
+    return Balance(unit, abs(signed), side_of(signed))
 
 
 def side_of(balance: int) -> str:
     """Return the side a signed balance stands on; the books have no minus signs."""
     return "Dr" if balance > 0 else "Cr" if balance < 0 else ""
-
-
-def _statement_row(row: Any) -> StatementRow:
-    return StatementRow(
-        at=row.at,
-        journal_id=row.journal_id,
-        line_no=row.line_no,
-        journal_number=journal_number(row.journal_id),
-        title=TITLES.get(row.kind, row.kind),
-        description=row.description,
-        debit_minor=row.amount_minor if row.side == "DEBIT" else 0,
-        credit_minor=row.amount_minor if row.side == "CREDIT" else 0,
-        balance_minor=abs(row.balance),
-        balance_side=side_of(row.balance),
-    )
