@@ -43,7 +43,7 @@ class Balance:
 
     unit: str
     """a currency, or an asset"""
-    amount: int
+    units: int
     """minor units, or the token's smallest units; never negative: the side says which way"""
     side: str
     """Dr, Cr, or nothing for zero"""
