@@ -103,14 +103,13 @@ def _day(typed: str) -> dt.date | None:
 
 def _record(locks: list[periods.LockView]) -> list[dict[str, object]]:
     """Return what was closed and opened, newest first; against the one before it says which of the two it was."""
-    before = [*locks[1:], None]
     return [
         {
             "lock": one,
             "through": _words(one.locked_through),
             "opened": one.open_from is None or bool(last and last.open_from and one.open_from < last.open_from),
         }
-        for one, last in zip(locks, before, strict=True)
+        for one, last in zip(locks, [*locks[1:], None], strict=False)
     ]
 
 
