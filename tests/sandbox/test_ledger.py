@@ -69,6 +69,20 @@ def test_one_id_leads_to_several_records(send, ask):
     assert [record["name"] for record in read(batch)] == ["ATOMICBATCH", "CRYPTOTRANSFER"]
 
 
+def test_an_evm_wallet_sends_everything_without_a_memo(send, truth):
+    token = send(kind="ethereum", asset="USDC", payer=EVM_CUSTOMER)["records"]
+    contract = send(kind="ethereum", asset="AUDD", payer=EVM_CUSTOMER)["records"]
+
+    assert [(record["name"], record["nonce"]) for record in token] == [
+        ("ETHEREUMTRANSACTION", 0),
+        ("CRYPTOTRANSFER", 1),
+    ]
+    assert (gained(token[0], MERCHANT, USDC), gained(token[1], MERCHANT, USDC)) == (0, ONE)
+    assert [(record["name"], record["entity_id"]) for record in contract] == [("ETHEREUMTRANSACTION", AUDD)]
+    assert {record["memo_base64"] for record in (*token, *contract)} == {""}
+    assert truth() == {USDC: ONE, AUDD: ONE}
+
+
 def test_several_assets_under_one_memo_and_lines_that_lie(send, truth):
     several = send(
         asset="USDC", also=[{"asset": "HBAR", "amount": "2"}, {"to": SECOND, "asset": "USDC", "amount": "3"}]
@@ -198,7 +212,7 @@ def test_nft_mint_and_fee_styles(send, control, ask, truth):
         ({"staking_reward": "much"}, 422),
         ({"fractional_fee": {"numerator": 1}, "asset": "USDC", "doubled": "yes"}, 422),
         ({"also": {"to": "0.0.1001"}}, 422),
-        ({"kind": "ethereum", "asset": "USDC"}, 422),
+        ({"kind": "contract_call", "asset": "USDC"}, 422),
         ({"network": "previewnet"}, 422),
     ],
 )

@@ -62,6 +62,8 @@ ODD: dict[str, dict[str, Way]] = {
         "A contract's child": _like(kind="child"),
         "A contract sends HBAR": _like(kind="contract_call", asset="HBAR"),
         "An EVM wallet sends HBAR": _like(kind="ethereum", asset="HBAR"),
+        "An EVM wallet sends USDC": _like(kind="ethereum", asset="USDC", synthetic_log=True),
+        "An EVM wallet sends AUDD": _like(kind="ethereum", asset="AUDD"),
         "Atomic batch": _like(kind="batch"),
         "Allowance": _like(kind="approval"),
         "Airdrop of USDC": _like(kind="airdrop", asset="USDC"),

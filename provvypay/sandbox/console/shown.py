@@ -72,6 +72,7 @@ PRESETS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("The mirror node's rate limit is reached", {"vendor": "mirror_node", "kind": "rate_limit"}),
     ("The mirror node's rate limit, wait 5 s", {"vendor": "mirror_node", "kind": "rate_limit", "retry_after": 5}),
     ("The mirror node answers 3 s late", {"vendor": "mirror_node", "kind": "slow", "seconds": 3}),
+    ("The mirror node is silent for 20 s", {"vendor": "mirror_node", "kind": "slow", "seconds": 20}),
     ("The mirror node cuts the line", {"vendor": "mirror_node", "kind": "drop"}),
     ("Next Xero write: saved, but the line is cut", {**_XERO_WRITE, "kind": "drop_after_commit"}),
     ("Next Xero write: saved, but answered with 500", {**_XERO_WRITE, "kind": "error_after_commit"}),

@@ -86,22 +86,29 @@ def _scheduled(state: MirrorState, order: Order) -> list[Record]:
 def _child(state: MirrorState, order: Order) -> list[Record]:
     """Call a contract that moves the money in a child transaction; the memo is on the parent alone."""
     child = draft(order)
-    parent = replace(
-        child, name="CONTRACTCALL", entity=PAYOUT_CONTRACT, moves=[], nfts=[], contract_moves=[], rewards={},
-        synthetic_log=False,
-    )  # fmt: skip
+    return _with_child(state, replace(child, name="CONTRACTCALL", entity=PAYOUT_CONTRACT), child)
+
+
+def _with_child(state: MirrorState, parent: Draft, child: Draft) -> list[Record]:
+    """Carry out a call that moves nothing itself, and the child that does."""
+    parent = replace(parent, moves=[], nfts=[], contract_moves=[], rewards={}, synthetic_log=False)
     called = execute(state, parent)
     child.at, child.nonce, child.parent, child.node, child.fee, child.memo = called.at + 1, 1, called.at, None, 0, b""
     return [called, execute(state, child)]
 
 
 def _ethereum(state: MirrorState, order: Order) -> list[Record]:
-    """Send HBAR from an EVM wallet through a relay, which pays the fee; there is no memo."""
-    _only(order, "native")
+    """Send from an EVM wallet through a relay, which pays the fee; there is no memo.
+
+    A token of the token service is moved by a child: what the wallet calls is a system contract.
+    """
     _paid_by(state, order, state.world.accounts[seed.RELAYER])
     made = draft(order)
-    made.name, made.memo, made.short_hash, made.entity = "ETHEREUMTRANSACTION", b"", True, order.receiver.num
-    return [execute(state, made)]
+    made.name, made.memo, made.short_hash = "ETHEREUMTRANSACTION", b"", True
+    made.entity = order.asset.num or order.receiver.num
+    if order.asset.kind in ("native", "erc20"):
+        return [execute(state, made)]
+    return _with_child(state, made, replace(made, name="CRYPTOTRANSFER", entity=None))
 
 
 def _contract_call(state: MirrorState, order: Order) -> list[Record]:
