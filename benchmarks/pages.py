@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import unescape
@@ -39,8 +40,9 @@ class Customer:
         self.polls_at = _address(visit.body)
 
     def look_anew(self) -> None:
-        """Forget the token and take a new one, so that it lives through the next seconds."""
+        """Forget the token and take a new one, of a page just opened: it and its pace live through the next seconds."""
         live.touch(self.code)
+        self.polls_at = re.sub(r"since=\d+", f"since={int(time.time())}", self.polls_at)
         answer = load.get(self.port, self.polls_at, self.headers)
         if answer.status != 200:
             raise RuntimeError(f"a poll with an old token answers {answer.status}")

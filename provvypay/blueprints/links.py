@@ -24,7 +24,15 @@ from provvypay.web import link_form, link_lists, qr
 from provvypay.web.forms import Fields
 from provvypay.web.guards import current_org, needs
 from provvypay.web.htmx import redirect, render
-from provvypay.web.link_pages import base_url, changed_meanwhile, edit_page, new_page, stored, stored_with_contact
+from provvypay.web.link_pages import (
+    base_url,
+    changed_meanwhile,
+    edit_page,
+    ended,
+    new_page,
+    stored,
+    stored_with_contact,
+)
 from provvypay.web.request_context import actor
 
 bp = Blueprint("links", __name__, url_prefix="/links")
@@ -142,6 +150,9 @@ def edit(link_id: uuid.UUID) -> Response:
 def save(link_id: uuid.UUID) -> Response:
     """Save a link, and open a draft if asked to; 409 with what was typed when somebody else saved it meanwhile."""
     link = stored(link_id)
+    if link.status not in CHANGEABLE:
+        # Before anything is read: the form of an open link sends no money, and that of a draft may be incomplete.
+        raise ended(link)
     fields = Fields(request.form)
     details = link_form.read(fields, current_org.time_zone, clock.now(), link=link)
     if fields.valid:

@@ -78,14 +78,12 @@ def changed_meanwhile(link_id: uuid.UUID, fields: Fields, typed: LinkDetails, er
     link, contact = stored_with_contact(link_id)
     # Only the form of a draft sends money; what was read into `typed` is the frozen one of the link.
     sent = fields.amount() if fields.raw("amount") else (link.amount_minor, link.currency)
-    if link.status not in CHANGEABLE or (link.status == LinkStatus.OPEN and sent != (link.amount_minor, link.currency)):
+    if link.status not in CHANGEABLE:
+        raise ended(link) from error
+    if link.status == LinkStatus.OPEN and sent != (link.amount_minor, link.currency):
         raise Conflict(
             f"link {link_id} is {link.status}",
-            public_message=(
-                "This link was opened in the meantime, so its amount can’t be changed any more."
-                if link.status == LinkStatus.OPEN
-                else "This link has ended in the meantime, so it can’t be edited any more."
-            ),
+            public_message="This link was opened in the meantime, so its amount can’t be changed any more.",
         ) from error
     thing = "draft" if link.status == LinkStatus.DRAFT else "link"
     form = link_form.state(fields, summary=_FASTER.format(thing=thing))
@@ -96,6 +94,14 @@ def changed_meanwhile(link_id: uuid.UUID, fields: Fields, typed: LinkDetails, er
     response.headers["HX-Retarget"] = "#link_form"
     response.headers["HX-Reswap"] = "outerHTML"
     return response
+
+
+def ended(link: PaymentLink) -> Conflict:
+    """Return why a link that was paid, canceled or expired while its form lay open takes no change."""
+    return Conflict(
+        f"link {link.id} is {link.status}",
+        public_message="This link has ended in the meantime, so it can’t be edited any more.",
+    )
 
 
 def base_url() -> str:

@@ -266,6 +266,18 @@ def test_what_has_ended_has_no_form(make, signed_in, status):
     assert make.reload(link).description == link.description
 
 
+@pytest.mark.parametrize("open_now", [True, False])
+def test_a_form_that_lay_open_while_its_link_ended_says_so_and_asks_for_nothing(make, signed_in, open_now):
+    link = made(make, open_now=open_now)
+    form = signed_in().get("links.edit", link_id=link.id).form("link_form")
+    create_link.cancel(link.organization_id, link.id, version=link.version, actor=make.merchant.actor)
+
+    late = form.submit(description="", action="save")
+
+    assert late.status == 409
+    assert "This link has ended in the meantime, so it can’t be edited any more." in late.text
+
+
 def test_a_cancellation_that_saw_an_older_link_asks_again(make, signed_in):
     link = made(make)
     client = signed_in()
