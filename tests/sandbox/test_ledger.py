@@ -132,6 +132,7 @@ def test_custom_fees_are_taken_and_shown_by_id_only(send, ask, control):
         ({"payer": "0.0.2005", "amount": "1"}, "INSUFFICIENT_ACCOUNT_BALANCE"),
         ({"payer": "0.0.2005", "asset": "USDC"}, "INSUFFICIENT_TOKEN_BALANCE"),
         ({"payer": "0.0.2005", "asset": "AUDD"}, "CONTRACT_REVERT_EXECUTED"),
+        ({"payer": "0.0.2005", "asset": "USDT", "result": "SUCCESS"}, "INSUFFICIENT_TOKEN_BALANCE"),
         ({"result": "FAIL_INVALID"}, "FAIL_INVALID"),
     ],
     ids=lambda value: str(value)[:50],

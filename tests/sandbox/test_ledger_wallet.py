@@ -84,5 +84,6 @@ def test_who_cannot_pay_the_fee_leaves_no_record(submit, control, ask):
 def test_what_is_no_transaction_is_refused(control):
     for wrong in ({}, {"transaction_id": "x"}, {"transaction_id": "0.0.2001@1.1", "transfers": [1]},
                   {"transaction_id": "0.0.2001@1.1", "transfers": [{"account": CUSTOMER, "amount": "a"}]},
+                  {"transaction_id": "0.0.2001@1.1", "contract_call": called("1", 1, gas="a lot")},
                   {"transaction_id": "0.0.2001@1.1", "signature": "x"}):  # fmt: skip
         assert control("mirror_node/wallet/submit", wrong, status=422)["error"]

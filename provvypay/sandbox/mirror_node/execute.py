@@ -37,7 +37,8 @@ def execute(state: MirrorState, draft: Draft) -> Record:
         state.world.accounts[move.account].balance += move.amount
     assessed = assess(state.world, draft)
     lines = netted(assessed.moves)
-    result = draft.result or _judged(state, draft, lines)
+    # a failure can be ordered, a success cannot: the ledger decides
+    result = _judged(state, draft, lines) if draft.result in (None, "SUCCESS") else draft.result
     settled = result == "SUCCESS"
     if settled:
         _apply(state, draft, lines)

@@ -149,7 +149,10 @@ def _call(state: MirrorState, asked: _Asked, call: object) -> None:
     if contract is None:
         raise Precheck("INVALID_CONTRACT_ID")
     asked.entity = contract.num
-    if int(call.get("gas") or LEAST_GAS) < LEAST_GAS:
+    gas = str(call.get("gas") or LEAST_GAS)
+    if not gas.isdecimal():
+        raise CannotDo("gas must be a whole number")
+    if int(gas) < LEAST_GAS:
         asked.code = "INSUFFICIENT_GAS"
         return
     digits = _hex(str(call.get("function_parameters", "")))
