@@ -52,7 +52,7 @@ RULES = (
         good="session.execute(select(LinkStatusEvent.seq))",
         excepted={
             "provvypay/services/payment_links.py:advance:": "every step but a settlement's",
-            "provvypay/services/settlement.py::": "its one statement writes the step too",
+            "provvypay/services/settlement_rows.py::": "its one statement writes the step too",
         },
     ),
     Rule(
@@ -143,7 +143,6 @@ RULES = (
             "provvypay/integrations/stripe.py::": "one vendor, one module: its questions, answers and errors together",
             "provvypay/services/checkout.py::": "attempts and their sessions, which are locked and read together",
             "provvypay/services/payment_links.py:create:": "one insert with its columns spelled out",
-            "provvypay/services/settlement.py:settle:": "five statements in the order that makes them safe",
             "provvypay/services/ledger/postings.py:processor_fee:": "the three journals of one fact, side by side",
         },
     ),

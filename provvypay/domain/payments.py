@@ -32,8 +32,47 @@ class IncomingPayment:
     payer: str | None = None
     """who paid, as the provider names them: an account, never an address or a name"""
     attempt_id: uuid.UUID | None = None
+    transfer_id: uuid.UUID | None = None
+    """the stored transfer it is, for money from Hedera"""
+    consensus_timestamp: str | None = None
+    """Hedera's own time of it, with its nanoseconds"""
+    tolerance_minor: int | None = None
+    """how much may be missing; None for money that must be exact, such as a card's"""
+    held_as: ExceptionKind | None = None
+    """why it may not settle by itself, whatever the link says; None for money that may"""
     evidence: dict[str, str] = field(default_factory=dict)
     """what the decision rests on: session, charge, transaction"""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPart:
+    """Money that came for a link before and was not enough: it waits in 2100 for the rest."""
+
+    exception_id: uuid.UUID
+    payment_id: uuid.UUID
+    amount_minor: int
+    """what is left of it, in the link's currency"""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """How a link's amount is made up: parts held before, what has come now, and small differences."""
+
+    amount_minor: int
+    parts: tuple[HeldPart, ...]
+    taken_minor: int
+    """of what has come now"""
+    written_off_minor: int = 0
+    """missing, within the tolerance"""
+    rounded_off_minor: int = 0
+    """too much, by rounding alone"""
+    surplus_minor: int = 0
+    """too much, and a credit of the customer"""
+
+    @property
+    def held_minor(self) -> int:
+        """What parts held before bring."""
+        return sum(part.amount_minor for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,52 @@ class ExceptionKind(StrEnum):
     """Why money could not settle a link by itself."""
 
     DOUBLE = "DOUBLE"
+    """the link was paid already"""
     LATE = "LATE"
+    """after the link had ended"""
     MISMATCH = "MISMATCH"
+    """by card: another amount or currency than the session asked for"""
+    SHORT = "SHORT"
+    """less than what is due: it waits for the rest"""
+    OVER = "OVER"
+    """what came on top of a payment that settled"""
+    WRONG_TOKEN = "WRONG_TOKEN"  # noqa: S105 - a token of money, not a secret
+    """a token the customer was given no quote for"""
+    UNCONFIRMED = "UNCONFIRMED"
+    """sent in a way that needs a person to confirm what it was for"""
+    NO_MEMO = "NO_MEMO"
+    """names no link"""
+    UNKNOWN_MEMO = "UNKNOWN_MEMO"
+    """names a link that is not this merchant's"""
+    UNKNOWN_TOKEN = "UNKNOWN_TOKEN"  # noqa: S105 - a token of money, not a secret
+    """a token we do not know, or an NFT: stored, booked nowhere"""
+    UNVALUED = "UNVALUED"
+    """no rate of its time yet, or less than a minor unit: stored, booked once it can be"""
+
+
+class ResolutionAction(StrEnum):
+    """What was decided about held money."""
+
+    COMPLETED = "COMPLETED"
+    """a part that a later payment completed"""
+    VALUED = "VALUED"
+    """a rate came: the money became a payment"""
+
+
+class TransferConcern(StrEnum):
+    """Why a transfer may not settle a link by itself, although its memo names one."""
+
+    CHILD = "CHILD"
+    """moved by a contract within another transaction"""
+    CONTRACT = "CONTRACT"
+    """sent by a contract, or by a wallet that speaks to one"""
+    AIRDROP = "AIRDROP"
+    BATCH = "BATCH"
+    DOUBLED_LINES = "DOUBLED_LINES"
+    """the record lists the same line twice"""
+    OTHER_KIND = "OTHER_KIND"
+    FOREIGN_MEMO = "FOREIGN_MEMO"
+    """names a link of somebody else"""
 
 
 class SessionState(StrEnum):

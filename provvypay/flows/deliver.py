@@ -70,6 +70,9 @@ def _renew_card_page(message: ClaimedMessage) -> None:
 
 
 def _touch_link(message: ClaimedMessage) -> None:
+    """Let the page of the link show what happened; money that names no link has no page."""
+    if "link_id" not in message.payload:
+        return
     with transaction(message.organization_id) as session:
         short_code = payment_links.get(session, uuid.UUID(message.payload["link_id"])).short_code
     live.touch(short_code)

@@ -108,7 +108,7 @@ class Journal(Base):
         ForeignKeyConstraint(["organization_id", "link_id"], ["payment_links.organization_id", "payment_links.id"]),
         ForeignKeyConstraint(["organization_id", "reverses_id"], ["journals.organization_id", "journals.id"]),
         ForeignKeyConstraint(["organization_id", "lock_seq"], ["period_locks.organization_id", "period_locks.seq"]),
-        one_of("kind", ("SALE", "PAYMENT", "CREDIT", "FEE", "CONVERSION_OUT", "CONVERSION_IN", "REVERSAL")),
+        one_of("kind", ("SALE", "PAYMENT", "CREDIT", "SUSPENSE", "FEE", "CONVERSION_OUT", "CONVERSION_IN", "REVERSAL")),
         one_of("source_type", ("SETTLEMENT", "PAYMENT", "BALANCE_TRANSACTION", "JOURNAL")),
         currency_shape(),
         CheckConstraint("(kind = 'REVERSAL') = (reverses_id IS NOT NULL)", name="reversal"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 
-from sqlalchemy import CheckConstraint, ForeignKey, Integer, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Integer, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from provvypay.domain.roles import Role
@@ -37,6 +37,9 @@ class MerchantSettings(Base):
     __table_args__ = (
         CheckConstraint("quote_window_seconds BETWEEN 0 AND 86400", name="quote_window"),
         CheckConstraint("late_grace_seconds IS NULL OR late_grace_seconds BETWEEN 60 AND 2592000", name="late_grace"),
+        CheckConstraint("accepted_assets <@ ARRAY['HBAR', 'USDC', 'USDT', 'AUDD']", name="accepted_assets"),
+        CheckConstraint("hbar_tolerance_bp BETWEEN 0 AND 500", name="hbar_tolerance"),
+        CheckConstraint("token_tolerance_bp BETWEEN 0 AND 500", name="token_tolerance"),
     )
 
     organization_id: Mapped[uuid.UUID] = mapped_column(
@@ -54,6 +57,12 @@ class MerchantSettings(Base):
     """how long a crypto quote holds; 0 = the CREATION rate for the link's life"""
     late_grace_seconds: Mapped[int | None] = mapped_column(Integer)
     """late money this young settles by itself; null = never"""
+    accepted_assets: Mapped[list[str]] = mapped_column(ARRAY(Text()), server_default=text("'{HBAR,USDC,USDT,AUDD}'"))
+    """tokens offered to customers, where the account can receive them"""
+    hbar_tolerance_bp: Mapped[int] = mapped_column(Integer, server_default=text("50"))
+    """how much of the amount may be missing when HBAR is paid, in hundredths of a percent"""
+    token_tolerance_bp: Mapped[int] = mapped_column(Integer, server_default=text("10"))
+    """the same for stablecoins"""
     version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
     updated_at: Mapped[Moment]
 

@@ -1,16 +1,26 @@
-"""Attempts to pay, Checkout Sessions, money that arrived, what it settled, and money that needs a person."""
+"""Attempts to pay, Checkout Sessions, money that arrived, and what it settled."""
 
 from __future__ import annotations
 
 import datetime as dt
 import uuid
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Integer, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Numeric,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from provvypay.domain.assets import ASSETS
-from provvypay.domain.statuses import ExceptionKind, PaymentOutcome, Provider, SessionState
+from provvypay.domain.statuses import PaymentOutcome, Provider, SessionState
 from provvypay.models.base import (
     MOST_MINOR,
     Base,
@@ -25,7 +35,7 @@ from provvypay.models.base import (
 
 
 class PaymentAttempt(Base):
-    """A customer chose a method. For cards it is the intent row written before Stripe is called."""
+    """A customer chose a method: for cards the intent row written before Stripe is called, for a token its quote."""
 
     __tablename__ = "payment_attempts"
     __table_args__ = (
@@ -38,6 +48,22 @@ class PaymentAttempt(Base):
         one_of("state", ("STARTED", "READY", "FAILED")),
         CheckConstraint(f"amount_minor BETWEEN 1 AND {MOST_MINOR}", name="amount_minor"),
         currency_shape(),
+        ForeignKeyConstraint(
+            ["organization_id", "hedera_account_id"], ["hedera_accounts.organization_id", "hedera_accounts.id"]
+        ),
+        CheckConstraint(
+            "num_nonnulls(asset_amount, rate, rate_source, rate_as_of, hedera_account_id, entity_id)"
+            " = CASE method WHEN 'CARD' THEN 0 ELSE 6 END",
+            name="quote",
+        ),
+        CheckConstraint("asset_amount > 0", name="asset_amount"),
+        CheckConstraint("rate > 0", name="rate"),
+        Index(
+            "ix_payment_attempts_quotes",
+            "hedera_account_id",
+            "link_id",
+            postgresql_where=text("hedera_account_id IS NOT NULL"),
+        ),
         Index("ix_payment_attempts_started", "created_at", postgresql_where=text("state = 'STARTED'")),
     )
 
@@ -54,8 +80,19 @@ class PaymentAttempt(Base):
     idempotency_key: Mapped[str]
     """what makes a repeated call to the vendor the same call"""
     expires_at: Mapped[dt.datetime]
-    """computed once: a repeated call must carry the same parameters"""
+    """computed once: a repeated call must carry the same parameters; of a quote, until when it holds"""
     created_at: Mapped[Moment]
+    asset_amount: Mapped[int | None] = mapped_column(BigInteger)
+    """of a quote: smallest units that pay amount_minor, rounded up"""
+    rate: Mapped[Decimal | None] = mapped_column(Numeric(38, 18))
+    """currency per one whole token"""
+    rate_source: Mapped[str | None]
+    rate_as_of: Mapped[dt.datetime | None]
+    rate_made_from: Mapped[str] = mapped_column(server_default=text("''"))
+    hedera_account_id: Mapped[uuid.UUID | None]
+    """the merchant's account that the customer was shown"""
+    entity_id: Mapped[str | None]
+    """HBAR, or the token's or contract's id that the customer was shown"""
 
 
 class CheckoutSession(Base):
@@ -120,6 +157,11 @@ class Payment(Base):
         ForeignKeyConstraint(
             ["organization_id", "attempt_id"], ["payment_attempts.organization_id", "payment_attempts.id"]
         ),
+        UniqueConstraint("transfer_id"),
+        ForeignKeyConstraint(
+            ["organization_id", "transfer_id"], ["hedera_transfers.organization_id", "hedera_transfers.id"]
+        ),
+        CheckConstraint("(provider = 'HEDERA') = (transfer_id IS NOT NULL)", name="transfer"),
         one_of("provider", Provider),
         one_of("outcome", PaymentOutcome),
         CheckConstraint("provider_reference <> ''", name="reference"),
@@ -150,6 +192,8 @@ class Payment(Base):
     consensus_timestamp: Mapped[str | None]
     """Hedera's seconds.nanoseconds, as text"""
     payer: Mapped[str | None]
+    transfer_id: Mapped[uuid.UUID | None]
+    """the transfer it is, for money from Hedera"""
     outcome: Mapped[str]
     evidence: Mapped[dict[str, Any]]
     created_at: Mapped[Moment]
@@ -167,6 +211,11 @@ class Settlement(Base):
             ["payment_links.organization_id", "payment_links.id", "payment_links.currency"],
         ),
         CheckConstraint(f"amount_minor BETWEEN 1 AND {MOST_MINOR}", name="amount_minor"),
+        CheckConstraint(
+            "written_off_minor >= 0 AND rounded_off_minor >= 0 AND written_off_minor < amount_minor"
+            " AND (written_off_minor = 0 OR rounded_off_minor = 0)",
+            name="differences",
+        ),
         Index("uq_settlements_one_live", "link_id", unique=True, postgresql_where=text("voided_at IS NULL")),
         Index("ix_settlements_newest", "organization_id", text("settled_at DESC")),
     )
@@ -180,6 +229,10 @@ class Settlement(Base):
     settled_at: Mapped[dt.datetime]
     """when the money that completed it arrived at the provider"""
     voided_at: Mapped[dt.datetime | None]
+    written_off_minor: Mapped[Minor] = mapped_column(server_default=text("0"))
+    """how much of the link's amount was missing, within the tolerance"""
+    rounded_off_minor: Mapped[Minor] = mapped_column(server_default=text("0"))
+    """how much came on top by rounding alone"""
     created_at: Mapped[Moment]
 
 
@@ -196,6 +249,10 @@ class SettlementPart(Base):
             ["organization_id", "payment_id", "currency"],
             ["payments.organization_id", "payments.id", "payments.currency"],
         ),
+        UniqueConstraint("resolution_id"),
+        ForeignKeyConstraint(
+            ["organization_id", "resolution_id"], ["payment_resolutions.organization_id", "payment_resolutions.id"]
+        ),
         CheckConstraint(f"amount_minor BETWEEN 1 AND {MOST_MINOR}", name="amount_minor"),
     )
 
@@ -204,37 +261,8 @@ class SettlementPart(Base):
     organization_id: Mapped[OrganizationId]
     amount_minor: Mapped[Minor]
     currency: Mapped[CurrencyCode]
-
-
-class PaymentException(Base):
-    """Money that arrived but cannot settle a link by itself; it is never invisible."""
-
-    __tablename__ = "payment_exceptions"
-    __table_args__ = (
-        UniqueConstraint("payment_id"),
-        UniqueConstraint("organization_id", "id"),
-        ForeignKeyConstraint(["organization_id", "payment_id"], ["payments.organization_id", "payments.id"]),
-        ForeignKeyConstraint(["organization_id", "link_id"], ["payment_links.organization_id", "payment_links.id"]),
-        one_of("kind", ExceptionKind),
-        one_of("state", ("OPEN", "RESOLVED")),
-        CheckConstraint("(state = 'RESOLVED') = (resolved_at IS NOT NULL)", name="resolved"),
-        Index(
-            "ix_payment_exceptions_open",
-            "organization_id",
-            text("created_at DESC"),
-            postgresql_where=text("state = 'OPEN'"),
-        ),
-    )
-
-    id: Mapped[Id]
-    organization_id: Mapped[OrganizationId]
-    payment_id: Mapped[uuid.UUID]
-    link_id: Mapped[uuid.UUID | None]
-    kind: Mapped[str]
-    state: Mapped[str] = mapped_column(server_default=text("'OPEN'"))
-    created_at: Mapped[Moment]
-    resolved_at: Mapped[dt.datetime | None]
-    version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    resolution_id: Mapped[uuid.UUID | None]
+    """the decision that used money held before; null for money that settled when it arrived"""
 
 
 class PaymentEvent(Base):
@@ -256,42 +284,5 @@ class PaymentEvent(Base):
     dedupe: Mapped[str]
     """what makes it one event however often it is reported"""
     data: Mapped[dict[str, Any]]
-    occurred_at: Mapped[dt.datetime]
-    created_at: Mapped[Moment]
-
-
-class BalanceTransaction(Base):
-    """Stripe's own ledger line of a charge: what it kept and what remains, in its settlement currency; a later fact."""
-
-    __tablename__ = "balance_transactions"
-    __table_args__ = (
-        UniqueConstraint("provider_id"),
-        UniqueConstraint("organization_id", "id"),
-        ForeignKeyConstraint(["organization_id", "payment_id"], ["payments.organization_id", "payments.id"]),
-        CheckConstraint(
-            "CASE type WHEN 'adjustment' THEN amount_minor = 0 AND fee_minor <> 0 ELSE fee_minor >= 0 END",
-            name="fee_minor",
-        ),
-        CheckConstraint("net_minor = amount_minor - fee_minor", name="net_minor"),
-        currency_shape(),
-        Index("ix_balance_transactions_by_payment", "organization_id", "payment_id"),
-        Index("uq_balance_transactions_charge", "payment_id", unique=True, postgresql_where=text("type = 'charge'")),
-    )
-
-    id: Mapped[Id]
-    organization_id: Mapped[OrganizationId]
-    payment_id: Mapped[uuid.UUID]
-    provider_id: Mapped[str]
-    type: Mapped[str]
-    """`charge`; or `adjustment`, the difference of the fee when the charge names another line of Stripe's"""
-    amount_minor: Mapped[Minor]
-    fee_minor: Mapped[Minor]
-    """negative where an adjustment gives some of it back"""
-    net_minor: Mapped[Minor]
-    currency: Mapped[CurrencyCode]
-    """the settlement currency, which may differ from the payment's"""
-    exchange_rate: Mapped[str | None]
-    """Stripe's rate as text, when it converted"""
-    available_on: Mapped[dt.datetime]
     occurred_at: Mapped[dt.datetime]
     created_at: Mapped[Moment]

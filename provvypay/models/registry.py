@@ -1,10 +1,38 @@
 """Every table, imported in one place, for migrations and for whoever needs the whole metadata."""
 
-from provvypay.models import audit, delivery, fx, ledger, notification, organization, payment, payment_link, user, xero
+from provvypay.models import (
+    audit,
+    balance_transaction,
+    delivery,
+    exception,
+    fx,
+    hedera,
+    ledger,
+    notification,
+    organization,
+    payment,
+    payment_link,
+    user,
+    xero,
+)
 from provvypay.models.base import Base
 
 __all__ = ["TABLES"]
 
-_MODULES = (audit, delivery, fx, ledger, notification, organization, payment, payment_link, user, xero)
+_MODULES = (
+    audit,
+    balance_transaction,
+    delivery,
+    exception,
+    fx,
+    hedera,
+    ledger,
+    notification,
+    organization,
+    payment,
+    payment_link,
+    user,
+    xero,
+)
 
 TABLES = Base.metadata.tables

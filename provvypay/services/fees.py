@@ -18,7 +18,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from provvypay.kit.ids import uuid7
-from provvypay.models.payment import BalanceTransaction, Payment
+from provvypay.models.balance_transaction import BalanceTransaction
+from provvypay.models.payment import Payment
 from provvypay.services import timeline
 from provvypay.services.ledger import journals, postings
 

@@ -14,93 +14,29 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from provvypay.domain.payments import IncomingPayment, SettleResult
+from provvypay.domain.payments import Completion, HeldPart, IncomingPayment, SettleResult
 from provvypay.domain.rates import RateTable
 from provvypay.domain.statuses import ExceptionKind, LinkStatus, PaymentOutcome
 from provvypay.errors import Conflict, NotFound
-from provvypay.kit.db import Statement, changed
+from provvypay.kit.db import Statement
 from provvypay.kit.failpoints import failpoint, register
 from provvypay.kit.ids import uuid7
+from provvypay.services import settlement_rows as rows
 from provvypay.services import state_machine as steps
-from provvypay.services.fx import snapshots
 from provvypay.services.ledger import journals, postings
 
 register("settle.locked", "settle.payment", "settle.record", "settle.journals", "settle.done")
+
+DUST_MINOR = 1
+"""a surplus of no more than this is rounding, not money of the customer's"""
+QUIET_SHARE = 100
+"""held money below this part of the link's amount is seen in the inbox, and rings no bell"""
 
 _LOCK = Statement("""
     SELECT l.status, l.amount_minor, l.currency, l.description, l.reference, l.short_code, l.expires_at,
         s.late_grace_seconds
     FROM payment_links l JOIN merchant_settings s ON s.organization_id = l.organization_id
     WHERE l.id = :link_id FOR UPDATE OF l
-""")
-
-_PAYMENT = Statement("""
-    INSERT INTO payments
-        (id, organization_id, link_id, attempt_id, provider, provider_reference, asset, asset_amount,
-        value_minor, currency, occurred_at, payer, outcome, evidence)
-    VALUES
-        (:id, :organization_id, :link_id, :attempt_id, :provider, :reference, :asset, :asset_amount,
-        :value_minor, :currency, :occurred_at, :payer, :outcome, CAST(:evidence AS jsonb))
-    ON CONFLICT (provider, provider_reference) DO NOTHING
-""")
-
-_KNOWN = Statement("SELECT id, outcome FROM payments WHERE provider = :provider AND provider_reference = :reference")
-
-# One statement writes all that a settlement is, except its journals: their entries must find them written.
-_SETTLED = Statement("""
-    WITH settled AS (
-        INSERT INTO settlements (id, organization_id, link_id, amount_minor, currency, settled_at)
-        VALUES (:settlement_id, :organization_id, :link_id, :amount_minor, :currency, :occurred_at)
-    ), part AS (
-        INSERT INTO settlement_parts (settlement_id, payment_id, organization_id, amount_minor, currency)
-        VALUES (:settlement_id, :payment_id, :organization_id, :amount_minor, :currency)
-    ), stepped AS (
-        INSERT INTO link_status_events
-            (link_id, organization_id, from_status, to_status, event, actor_type, effective_at)
-        VALUES (:link_id, :organization_id, :from_status, 'PAID', :event, 'SYSTEM', :occurred_at)
-    ), rates AS (
-        INSERT INTO fx_snapshots
-            (id, organization_id, link_id, settlement_id, kind,
-            asset, currency, state, rate, source, as_of, fetched_at, made_from)
-        SELECT id, :organization_id, :link_id, :settlement_id, 'SETTLEMENT',
-            asset, currency, state, rate, source, as_of, fetched_at, made_from
-        FROM jsonb_to_recordset(CAST(:rates AS jsonb)) AS r
-            (id uuid, asset text, currency text, state text, rate numeric, source text, as_of timestamptz,
-            fetched_at timestamptz, made_from text)
-    ), synced AS (
-        INSERT INTO xero_syncs (id, organization_id, link_id, kind, source_id)
-        SELECT gen_random_uuid(), :organization_id, :link_id, k.kind, :settlement_id
-        FROM xero_connections c CROSS JOIN (VALUES ('INVOICE'), ('PAYMENT')) AS k (kind) WHERE c.state <> 'DISCONNECTED'
-    ), event AS (
-        INSERT INTO payment_events (id, organization_id, link_id, payment_id, kind, dedupe, data, occurred_at)
-        VALUES (:event_id, :organization_id, :link_id, :payment_id, 'payment.settled', :payment_id,
-            CAST(:facts AS jsonb), :occurred_at)
-    ), told AS (
-        INSERT INTO notifications (id, organization_id, user_id, kind, cause_id, link_id, data)
-        SELECT gen_random_uuid(), :organization_id, m.user_id, 'link.paid', :settlement_id, :link_id,
-            CAST(:facts AS jsonb)
-        FROM memberships m
-    )
-    INSERT INTO outbox (organization_id, topic, dedupe, payload)
-    VALUES (:organization_id, 'link.paid', :settlement_id, CAST(:message AS jsonb))
-""")
-
-_HELD = Statement("""
-    WITH held AS (
-        INSERT INTO payment_exceptions (id, organization_id, payment_id, link_id, kind)
-        VALUES (:exception_id, :organization_id, :payment_id, :link_id, :kind)
-    ), event AS (
-        INSERT INTO payment_events (id, organization_id, link_id, payment_id, kind, dedupe, data, occurred_at)
-        VALUES (:event_id, :organization_id, :link_id, :payment_id, 'payment.held', :payment_id,
-            CAST(:facts AS jsonb), :occurred_at)
-    ), told AS (
-        INSERT INTO notifications (id, organization_id, user_id, kind, cause_id, link_id, data)
-        SELECT gen_random_uuid(), :organization_id, m.user_id, 'payment.exception', :exception_id, :link_id,
-            CAST(:facts AS jsonb)
-        FROM memberships m
-    )
-    INSERT INTO outbox (organization_id, topic, dedupe, payload)
-    VALUES (:organization_id, 'payment.exception', :exception_id, CAST(:message AS jsonb))
 """)
 
 
@@ -117,29 +53,64 @@ class LockedLink:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Either the event that makes the link PAID, or why the money is held."""
+    """Either the event that makes the link PAID and what its amount is made up of, or why the money is held."""
 
     event: str | None = None
     held_as: ExceptionKind | None = None
+    made_up: Completion | None = None
 
 
-def decide(link: LockedLink, arrived: IncomingPayment) -> Decision:
+def decide(link: LockedLink, arrived: IncomingPayment, parts: tuple[HeldPart, ...] = ()) -> Decision:
     """Say what money does to a link: when it happened counts, not when we saw it.
 
+    :param parts: what came for the link before and waits for the rest; money that must be exact never adds to it
     Source: docs/explanation/settlement.md; the cases stand in tests/services/test_settlement.py
     """
+    made_up = _make_up(link, arrived, parts)
+    event = _event(link, arrived.occurred_at, fits=made_up is not None)
     if link.status is LinkStatus.PAID:
-        return Decision(held_as=ExceptionKind.DOUBLE)
-    if arrived.currency != link.currency or arrived.value_minor != link.amount_minor:
-        return Decision(held_as=ExceptionKind.MISMATCH)
+        held_as: ExceptionKind | None = ExceptionKind.DOUBLE
+    elif arrived.held_as:
+        held_as = arrived.held_as
+    elif arrived.currency != link.currency or (made_up is None and arrived.tolerance_minor is None):
+        held_as = ExceptionKind.MISMATCH
+    elif event is None:
+        held_as = ExceptionKind.LATE
+    else:
+        held_as = None if made_up else ExceptionKind.SHORT
+    return Decision(held_as=held_as) if held_as else Decision(event=event, made_up=made_up)
+
+
+def _make_up(link: LockedLink, arrived: IncomingPayment, parts: tuple[HeldPart, ...]) -> Completion | None:
+    """Return how the link's amount is made up, or None when it is not enough."""
+    if arrived.tolerance_minor is None:
+        exact = arrived.value_minor == link.amount_minor
+        return Completion(link.amount_minor, (), link.amount_minor) if exact else None
+    due = link.amount_minor - sum(part.amount_minor for part in parts)
+    missing = due - arrived.value_minor
+    if missing > arrived.tolerance_minor:
+        return None
+    surplus = max(0, -missing)
+    rounded = surplus if surplus <= DUST_MINOR else 0
+    return Completion(
+        link.amount_minor,
+        parts,
+        taken_minor=min(arrived.value_minor, due),
+        written_off_minor=max(0, missing),
+        rounded_off_minor=rounded,
+        surplus_minor=surplus - rounded,
+    )
+
+
+def _event(link: LockedLink, occurred_at: dt.datetime, *, fits: bool) -> str | None:
+    """Return the step money of this moment may make the link take, or None when it came too late."""
     if link.status not in {LinkStatus.OPEN, LinkStatus.EXPIRED}:
-        return Decision(held_as=ExceptionKind.LATE)
-    in_time = link.expires_at is None or arrived.occurred_at <= link.expires_at
-    if in_time:
-        return Decision(event=steps.PAID if link.status is LinkStatus.OPEN else steps.PAID_IN_TIME_SEEN_LATE)
-    if link.late_grace and link.expires_at and arrived.occurred_at <= link.expires_at + link.late_grace:
-        return Decision(event=steps.PAID if link.status is LinkStatus.OPEN else steps.PAID_WITHIN_GRACE)
-    return Decision(held_as=ExceptionKind.LATE)
+        return None
+    if link.expires_at is None or occurred_at <= link.expires_at:
+        return steps.PAID if link.status is LinkStatus.OPEN else steps.PAID_IN_TIME_SEEN_LATE
+    if fits and link.late_grace and occurred_at <= link.expires_at + link.late_grace:
+        return steps.PAID if link.status is LinkStatus.OPEN else steps.PAID_WITHIN_GRACE
+    return None
 
 
 def settle(session: Session, arrived: IncomingPayment, rates: RateTable, *, now: dt.datetime) -> SettleResult:
@@ -164,31 +135,27 @@ def settle(session: Session, arrived: IncomingPayment, rates: RateTable, *, now:
         expires_at=row.expires_at,
         late_grace=dt.timedelta(seconds=row.late_grace_seconds) if row.late_grace_seconds else None,
     )
-    decision = decide(link, arrived)
+    parts: tuple[HeldPart, ...] = ()
+    if arrived.tolerance_minor is not None:
+        parts = rows.parts_of(session, arrived.organization_id, arrived.link_id, link.currency)
+    decision = decide(link, arrived, parts)
     payment_id = uuid7()
     outcome = PaymentOutcome.SETTLED if decision.event else PaymentOutcome.EXCEPTION
-    if not _insert_payment(session, payment_id, arrived, outcome):
+    if not rows.insert_payment(session, payment_id, arrived, outcome):
         return _known(session, arrived)
     failpoint("settle.payment")
-    title = row.reference or row.description
-    facts = json.dumps(
-        {
-            "amount_minor": arrived.value_minor,
-            "currency": arrived.currency,
-            "description": row.description,
-            "short_code": row.short_code,
-            "provider": arrived.provider,
-            "kind": decision.held_as,
-        }
-    )
-    if decision.event:
-        settlement_id = _write_settlement(
-            session, arrived, payment_id, source=link.status, event=decision.event, facts=facts, rates=rates, now=now
-        )
-        drafts: tuple[postings.Draft, ...] = postings.settlement(settlement_id, arrived, title=title)
-    else:
-        _write_exception(session, arrived, payment_id, decision.held_as, facts)
-        drafts = (postings.held_payment(payment_id, arrived, title=title),)
+    facts: dict[str, object] = {
+        "amount_minor": arrived.value_minor,
+        "currency": arrived.currency,
+        "description": row.description,
+        "reference": row.reference,
+        "short_code": row.short_code,
+        "provider": arrived.provider,
+        "kind": decision.held_as,
+    }
+    if arrived.asset:
+        facts |= {"asset": arrived.asset, "asset_amount": arrived.asset_amount}
+    drafts = _write(session, arrived, link, decision, payment_id=payment_id, facts=facts, rates=rates, now=now)
     failpoint("settle.record")
     journals.post(session, arrived.organization_id, drafts)
     failpoint("settle.journals")
@@ -196,95 +163,49 @@ def settle(session: Session, arrived: IncomingPayment, rates: RateTable, *, now:
     return SettleResult(payment_id, outcome, is_new=True, exception_kind=decision.held_as)
 
 
-def _insert_payment(session: Session, payment_id: uuid.UUID, arrived: IncomingPayment, outcome: PaymentOutcome) -> bool:
-    """Insert the payment; say whether it was new. A duplicate from anywhere ends here, quietly."""
-    inserted = _PAYMENT.run(
+def _write(
+    session: Session,
+    arrived: IncomingPayment,
+    link: LockedLink,
+    decision: Decision,
+    *,
+    payment_id: uuid.UUID,
+    facts: dict[str, object],
+    rates: RateTable,
+    now: dt.datetime,
+) -> tuple[postings.Draft, ...]:
+    """Write what was decided and return the journals it posts."""
+    title = str(facts.pop("reference") or facts["description"])
+    if decision.held_as:
+        quiet = arrived.value_minor * QUIET_SHARE < link.amount_minor
+        held = rows.Held(payment_id, decision.held_as, arrived.value_minor, quiet=quiet)
+        rows.write_exception(session, arrived, held, facts)
+        return (postings.held_payment(payment_id, arrived, title=title),)
+    if decision.event is None or decision.made_up is None:
+        raise ValueError("a decision either holds money or settles with it")
+    steps.check_step(link.status, LinkStatus.PAID, decision.event)
+    settlement_id = rows.write_settlement(
         session,
-        {
-            "id": payment_id,
-            "organization_id": arrived.organization_id,
-            "link_id": arrived.link_id,
-            "attempt_id": arrived.attempt_id,
-            "provider": arrived.provider,
-            "reference": arrived.provider_reference,
-            "asset": arrived.asset,
-            "asset_amount": arrived.asset_amount,
-            "value_minor": arrived.value_minor,
-            "currency": arrived.currency,
-            "occurred_at": arrived.occurred_at,
-            "payer": arrived.payer,
-            "outcome": outcome,
-            "evidence": json.dumps(arrived.evidence),
-        },
+        arrived,
+        payment_id,
+        decision.made_up,
+        source=link.status,
+        event=decision.event,
+        facts=json.dumps(facts),
+        rates=rates,
+        now=now,
     )
-    return bool(changed(inserted))
+    if surplus := decision.made_up.surplus_minor:
+        quiet = surplus * QUIET_SHARE < link.amount_minor
+        held = rows.Held(payment_id, ExceptionKind.OVER, surplus, quiet=quiet)
+        rows.write_exception(session, arrived, held, facts)
+    return postings.settlement(settlement_id, arrived, decision.made_up, title=title)
 
 
 def _known(session: Session, arrived: IncomingPayment) -> SettleResult:
-    known = _KNOWN.run(session, {"provider": arrived.provider, "reference": arrived.provider_reference}).fetchone()
+    known = rows.known(session, arrived.provider, arrived.provider_reference)
     if known is None:
         raise Conflict(
             f"{arrived.provider} {arrived.provider_reference} belongs to another organization", code="foreign_payment"
         )
     return SettleResult(known.id, PaymentOutcome(known.outcome), is_new=False)
-
-
-def _write_settlement(
-    session: Session,
-    arrived: IncomingPayment,
-    payment_id: uuid.UUID,
-    *,
-    source: LinkStatus,
-    event: str,
-    facts: str,
-    rates: RateTable,
-    now: dt.datetime,
-) -> uuid.UUID:
-    steps.check_step(source, LinkStatus.PAID, event)
-    settlement_id = uuid7()
-    kept = snapshots.rows(
-        rates,
-        kind="SETTLEMENT",
-        link_id=arrived.link_id,
-        currency=arrived.currency,
-        now=now,
-        settlement_id=settlement_id,
-    )
-    _SETTLED.run(
-        session,
-        {
-            "settlement_id": settlement_id,
-            "payment_id": payment_id,
-            "event_id": uuid7(),
-            "organization_id": arrived.organization_id,
-            "link_id": arrived.link_id,
-            "amount_minor": arrived.value_minor,
-            "currency": arrived.currency,
-            "occurred_at": arrived.occurred_at,
-            "from_status": source,
-            "event": event,
-            "rates": json.dumps(kept, default=str),
-            "facts": facts,
-            "message": json.dumps({"link_id": str(arrived.link_id)}),
-        },
-    )
-    return settlement_id
-
-
-def _write_exception(
-    session: Session, arrived: IncomingPayment, payment_id: uuid.UUID, kind: ExceptionKind | None, facts: str
-) -> None:
-    _HELD.run(
-        session,
-        {
-            "exception_id": uuid7(),
-            "payment_id": payment_id,
-            "event_id": uuid7(),
-            "organization_id": arrived.organization_id,
-            "link_id": arrived.link_id,
-            "kind": kind,
-            "occurred_at": arrived.occurred_at,
-            "facts": facts,
-            "message": json.dumps({"link_id": str(arrived.link_id)}),
-        },
-    )

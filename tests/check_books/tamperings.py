@@ -319,6 +319,7 @@ PAYMENTS = (
             f"UPDATE ledger_entries SET account_code = '2190' WHERE account_code = '2100' AND {OF_CREDIT}",
             "SELECT :payment_double",
         ),
+        also=("clearing.credits_are_open_exceptions",),
     ),
     Tampering(
         "payments.stored_once",
@@ -332,6 +333,46 @@ PAYMENTS = (
     Tampering(
         "payments.exceptions_fit_their_payment",
         ("UPDATE payment_exceptions SET link_id = :link_open WHERE payment_id = :payment_double RETURNING id",),
+    ),
+    Tampering(
+        "payments.decisions_fit_their_exception",
+        (
+            (
+                "UPDATE payment_exceptions SET state = 'RESOLVED', resolved_at = now()"
+                " WHERE payment_id = :payment_double RETURNING id"
+            ),
+        ),
+    ),
+    Tampering(
+        "transfers.every_credit_is_seen",
+        (
+            (
+                "DELETE FROM payment_exceptions WHERE transfer_id IS NOT NULL AND state = 'OPEN'"
+                " AND organization_id = :organization RETURNING transfer_id"
+            ),
+        ),
+    ),
+    Tampering(
+        "transfers.payments_are_their_transfers",
+        (
+            (
+                "UPDATE hedera_transfers t SET amount = t.amount - 1 FROM payments p"
+                " WHERE p.transfer_id = t.id AND p.link_id = :link_tokens RETURNING p.id"
+            ),
+        ),
+    ),
+    Tampering(
+        "transfers.plain_ones_settle",
+        (
+            (
+                "UPDATE hedera_transfers t SET concern = 'AIRDROP' FROM payments p"
+                " WHERE p.transfer_id = t.id AND p.link_id = :link_tokens RETURNING p.id"
+            ),
+        ),
+    ),
+    Tampering(
+        "transfers.cursors_follow_accounts",
+        ("DELETE FROM hedera_cursors WHERE organization_id = :organization RETURNING hedera_account_id",),
     ),
     Tampering(
         "payments.taken_once",
@@ -700,8 +741,11 @@ CLEARING = (
         "clearing.credits_are_open_exceptions",
         (
             (
-                "UPDATE payment_exceptions SET state = 'RESOLVED', resolved_at = now()"
-                " WHERE payment_id = :payment_double RETURNING organization_id"
+                "INSERT INTO payment_resolutions"
+                " (id, organization_id, exception_id, action, amount_minor, currency, settlement_id, actor_type)"
+                " SELECT gen_random_uuid(), organization_id, id, 'COMPLETED', 1, currency,"
+                " (SELECT id FROM settlements WHERE link_id = :link_paid), 'SYSTEM'"
+                " FROM payment_exceptions WHERE payment_id = :payment_double RETURNING organization_id"
             ),
         ),
     ),

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
@@ -16,12 +17,14 @@ from provvypay.domain.payments import IncomingPayment, SettleResult
 from provvypay.domain.rates import Rate, RateTable
 from provvypay.domain.roles import Role
 from provvypay.domain.statuses import LinkStatus, SessionState
+from provvypay.domain.transfers import StoredTransfer
 from provvypay.kit.clock import now
 from provvypay.kit.db import driver_url, enter_organization
 from provvypay.kit.ids import uuid7
 from provvypay.models.payment_link import PaymentLink
 from provvypay.services import checkout, fees, inbox, organizations, outbox, payment_links, schedule, sign_in
 from provvypay.services.audit import SYSTEM, Actor
+from provvypay.services.crypto_settlement import apply_transfer, value_again
 from provvypay.services.fx import rates as fx_rates
 from provvypay.services.ledger import accounts, chart, journals, periods
 from provvypay.services.ledger.postings import Draft, Line
@@ -44,6 +47,35 @@ class Organization:
     currency: str
 
 
+_ACCOUNT = """
+    INSERT INTO hedera_accounts (id, organization_id, network, account_id, created_by)
+    VALUES (gen_random_uuid(), :org, 'testnet', :account, :owner) ON CONFLICT DO NOTHING
+"""
+_TRANSFER = """
+    INSERT INTO hedera_transfers (id, organization_id, hedera_account_id, network, account_id, direction,
+        consensus_timestamp, transaction_id, nonce, scheduled, name, result, kind, entity_id, asset, amount, memo,
+        link_id, found_by, evidence)
+    SELECT :id, a.organization_id, a.id, a.network, a.account_id, 'IN', :at, :transaction, 0, false, 'CRYPTOTRANSFER',
+        'SUCCESS', 'native', 'HBAR', 'HBAR', :amount, :memo, :link, 'POLL', '{}'
+    FROM hedera_accounts a WHERE a.organization_id = :org
+"""
+
+
+_QUOTE = """
+    INSERT INTO payment_attempts (id, organization_id, link_id, number, method, state, amount_minor, currency,
+        idempotency_key, expires_at, asset_amount, rate, rate_source, rate_as_of, hedera_account_id, entity_id)
+    SELECT gen_random_uuid(), l.organization_id, l.id, 1, 'HBAR', 'READY', l.amount_minor, l.currency,
+        'quote ' || l.id, clock_timestamp() + interval '1 day', :amount, 0.31, 'COINGECKO', clock_timestamp(), a.id,
+        'HBAR'
+    FROM payment_links l JOIN hedera_accounts a USING (organization_id) WHERE l.id = :link
+"""
+_STORED = """
+    SELECT id, organization_id, hedera_account_id, network, account_id, direction, consensus_timestamp, transaction_id,
+        kind, entity_id, asset, CAST(amount AS bigint) AS asset_amount, memo, sender, link_id, concern
+    FROM hedera_transfers WHERE id = :id
+"""
+
+
 class World:
     """Makes the database's content and remembers the ids that tests tamper with."""
 
@@ -53,6 +85,7 @@ class World:
             for role in ("provvypay_web", "provvypay_worker", "postgres")
         }
         self.ids: dict[str, str] = {}
+        self.transfers = 0
         self.ours = self.theirs = Organization(uuid.UUID(int=0), SYSTEM, "")
 
     @property
@@ -182,6 +215,41 @@ class World:
                 assert fees.record(session, "STRIPE", intent, fee)
         return str(result.payment_id)
 
+    def transfer(self, of: Organization, link: PaymentLink | None, amount: int) -> dict[str, Any]:
+        """Store HBAR that reached an organization's account, with a link's code as its memo; return what names it."""
+        number = self.transfers = self.transfers + 1
+        given = {
+            "org": of.id, "account": f"0.0.{int(of.id) % 10**6 + 1000}", "owner": of.owner.id, "id": uuid.uuid4(),
+            "amount": amount, "memo": link and link.short_code, "link": link and link.id,
+            "at": f"{int(T0.timestamp())}.{number:09d}",
+            "transaction": f"0.0.7-{int(T0.timestamp()) - 5}-{number:09d}",
+        }  # fmt: skip
+        with self.act(of, role="postgres") as session:
+            session.execute(text(_ACCOUNT), given)
+            session.execute(text(_TRANSFER), given)
+        return {"transfer_id": given["id"], "consensus_timestamp": given["at"]}
+
+    def apply(self, of: Organization, link: PaymentLink | None, amount: int, *, again: bool = False) -> uuid.UUID:
+        """Store a transfer and let it do what it does; return it.
+
+        :param again: at first there is no rate of its time
+        """
+        transfer_id = self.transfer(of, link, amount)["transfer_id"]
+        with self.act(of, role="provvypay_worker") as session:
+            if again:
+                session.execute(text("DELETE FROM fx_rate_history"))
+            stored = StoredTransfer(**session.execute(text(_STORED), {"id": transfer_id}).one()._asdict())
+            apply_transfer(session, stored, RATES)
+            fx_rates.store(session, RATES)
+            if again:
+                value_again(session, stored, RATES)
+        return transfer_id
+
+    def quote(self, of: Organization, link: PaymentLink, amount: int) -> None:
+        """Quote a link in HBAR."""
+        with self.act(of, role="postgres") as session:
+            session.execute(text(_QUOTE), {"link": link.id, "amount": amount})
+
     def charge(self, amount_minor: int, fee_minor: int, currency: str) -> fees.ChargeSettled:
         """Return a balance transaction as Stripe would tell of it."""
         rate = None if currency == "AUD" else "0.65"
@@ -235,6 +303,7 @@ def build(world: World) -> None:
         _chart_and_locks(world, of)
         _links_and_money(world, of)
     _messages(world, ours, theirs)
+    _crypto(world, ours)
 
 
 def _chart_and_locks(world: World, of: Organization) -> None:
@@ -283,6 +352,7 @@ def _links_and_money(world: World, of: Organization) -> None:
         asset="HBAR",
         asset_amount=32_258_064_517,
         payer="0.0.7",
+        **world.transfer(of, links["tokens"], 32_258_064_517),
     )
     world.arrive(links["marked"], provider="MANUAL", clearing_account=chart.BANK)
     reversal = world.undo(links["marked"], of)
@@ -326,3 +396,32 @@ def _messages(world: World, ours: Organization, theirs: Organization) -> None:
         connection.execute(
             text("UPDATE outbox SET dead_at = clock_timestamp() WHERE id = (SELECT max(id) FROM outbox)")
         )
+
+
+_CRYPTO = """
+    INSERT INTO hedera_cursors (hedera_account_id, organization_id, network, account_id, seen_until)
+    SELECT id, organization_id, network, account_id, '1767300000.000000000' FROM hedera_accounts;
+    INSERT INTO transfer_claims
+        (id, organization_id, link_id, network, transaction_id, source, state, next_check_at, transfer_id)
+    SELECT gen_random_uuid(), organization_id, link_id, network, transaction_id, 'CUSTOMER', 'ATTACHED', NULL, id
+    FROM hedera_transfers WHERE organization_id = :org AND link_id = CAST(:link_tokens AS uuid);
+    INSERT INTO payment_resolutions (id, organization_id, exception_id, action, payment_id, actor_type, actor_id)
+    SELECT gen_random_uuid(), organization_id, exception_id, action, payment_id, 'USER', CAST(:owner AS uuid)
+    FROM payment_resolutions WHERE action = 'VALUED'
+"""
+
+
+def _crypto(world: World, of: Organization) -> None:
+    """Leave an account that is read, a claim, a link paid in parts with a surplus, and money of every other fate."""
+    whole = 32_258_064_517
+    parts, alike, wanting = (world.link(of) for _ in range(3))
+    for link, asked in ((parts, whole), (alike, whole), (wanting, whole + 1)):
+        world.quote(of, link, asked)
+    world.apply(of, parts, whole // 2)
+    world.apply(of, parts, whole)
+    world.apply(of, wanting, whole // 4)
+    world.apply(of, None, whole, again=True)
+    world.apply(of, None, 1)
+    with world.act(of, role="postgres") as session:
+        for statement in _CRYPTO.split(";"):
+            session.execute(text(statement), {"org": of.id, **world.ids})

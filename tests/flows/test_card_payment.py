@@ -22,14 +22,9 @@ from provvypay.integrations.stripe import StripeUnavailable
 from provvypay.kit import failpoints
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
-from provvypay.models.payment import (
-    BalanceTransaction,
-    CheckoutSession,
-    Payment,
-    PaymentAttempt,
-    PaymentException,
-    Settlement,
-)
+from provvypay.models.balance_transaction import BalanceTransaction
+from provvypay.models.exception import PaymentException
+from provvypay.models.payment import CheckoutSession, Payment, PaymentAttempt, Settlement
 from provvypay.models.payment_link import PaymentLink
 from tests.support.database import Observer, acting_as, together
 from tests.support.factories import Make

@@ -90,6 +90,6 @@ def test_i13_the_owner_cannot_change_what_a_row_is_about(table: str, column: str
 
 
 @pytest.mark.parametrize("role", SIGNING_IN)
-def test_i13_neither_web_nor_worker_resolves_an_exception_by_itself(role: str, ground: Ground):
-    with ground.refuses(role, "42501") as write:
-        write("UPDATE payment_exceptions SET state = 'RESOLVED', resolved_at = now()")
+def test_i13_an_exception_is_not_resolved_without_a_decision(role: str, ground: Ground):
+    with ground.refuses(role, "23514", "nothing was decided") as write:
+        write("UPDATE payment_exceptions SET state = 'RESOLVED', resolved_at = now() WHERE payment_id IS NOT NULL")

@@ -31,8 +31,10 @@ def held(write: Write, days_ago: float, **given: Any) -> str:
     link, journal_id = given.pop("link"), new()
     payment_id = payment(write, link, outcome="EXCEPTION")
     write(
-        "INSERT INTO payment_exceptions (id, organization_id, payment_id, link_id, kind)"
-        " VALUES (%(id)s, %(org)s, %(payment)s, %(link)s, 'DOUBLE')",
+        "INSERT INTO payment_exceptions"
+        " (id, organization_id, payment_id, link_id, kind, amount_minor, currency, held_in)"
+        " SELECT %(id)s, organization_id, id, %(link)s, 'DOUBLE', value_minor, currency, '2100' FROM payments"
+        " WHERE id = %(payment)s",
         id=new(),
         payment=payment_id,
         link=link,

@@ -242,8 +242,10 @@ def test_i13_a_payment_by_the_attempt_of_another_link_is_refused(ground: Ground)
 def hold(write: Write, payment_id: str, link: str) -> None:
     """Write an exception over a payment."""
     write(
-        "INSERT INTO payment_exceptions (id, organization_id, payment_id, link_id, kind)"
-        " VALUES (%(id)s, %(org)s, %(payment)s, %(link)s, 'DOUBLE')",
+        "INSERT INTO payment_exceptions"
+        " (id, organization_id, payment_id, link_id, kind, amount_minor, currency, held_in)"
+        " SELECT %(id)s, organization_id, id, %(link)s, 'DOUBLE', value_minor, currency, '2100' FROM payments"
+        " WHERE id = %(payment)s",
         id=new(),
         payment=payment_id,
         link=link,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from provvypay.domain.payments import IncomingPayment, SettleResult
+from provvypay.domain.payments import Completion, IncomingPayment, SettleResult
 from provvypay.domain.rates import RateTable
 from provvypay.domain.statuses import ExceptionKind, LinkStatus, PaymentOutcome
 from provvypay.errors import Conflict, NotFound
@@ -95,7 +95,10 @@ PAYMENT = IncomingPayment(
     ],
 )
 def test_what_money_does_to_a_link(link: LockedLink, payment: IncomingPayment, decision: Decision) -> None:
-    assert decide(link, payment) == decision
+    decided = decide(link, payment)
+
+    assert replace(decided, made_up=None) == decision
+    assert decided.made_up == (Completion(120_50, (), 120_50) if decision.event else None)
 
 
 # ---------------------------------------------------------------- one payment, one settlement

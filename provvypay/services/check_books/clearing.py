@@ -8,17 +8,21 @@ CHECKS = (
     Check(
         "I-39",
         "clearing.credits_are_open_exceptions",
-        "2100, with 2190, equals the money of open exceptions, per organization and currency.",
+        "2100 and 2190 each equal what exceptions hold there and no decision has used.",
         """
         SELECT 'organizations', organization_id::text,
-            format('2100 and 2190 hold %s %s, open exceptions %s', sum(booked), currency, sum(held))
-        FROM (SELECT organization_id, currency,
+            format('%s holds %s %s, exceptions %s', account_code, sum(booked), currency, sum(held))
+        FROM (SELECT organization_id, currency, account_code,
             -(CASE side WHEN 'DEBIT' THEN amount_minor ELSE -amount_minor END) AS booked, 0 AS held
               FROM ledger_entries WHERE account_code IN ('2100', '2190')
               UNION ALL
-              SELECT p.organization_id, p.currency, 0, p.value_minor
-              FROM payment_exceptions e JOIN payments p ON p.id = e.payment_id WHERE e.state = 'OPEN') AS both_sides
-        GROUP BY organization_id, currency HAVING sum(booked) <> sum(held)
+              SELECT organization_id, currency, held_in, 0, amount_minor FROM payment_exceptions
+              WHERE held_in IS NOT NULL
+              UNION ALL
+              SELECT e.organization_id, e.currency, e.held_in, 0, -r.amount_minor
+              FROM payment_resolutions r JOIN payment_exceptions e ON e.id = r.exception_id
+              WHERE r.amount_minor IS NOT NULL) AS both_sides
+        GROUP BY organization_id, account_code, currency HAVING sum(booked) <> sum(held)
         """,
     ),
     Check(

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 FACTS = (
     "link_transitions", "link_status_events", "payments", "settlement_parts", "payment_events", "balance_transactions",
-    "journals", "ledger_entries", "period_locks", "audit_logs",
+    "journals", "ledger_entries", "period_locks", "audit_logs", "hedera_transfers", "payment_resolutions",
 )  # fmt: skip
 """rows that never change"""
 
 ROWS = (
     "organizations", "merchant_settings", "users", "accounts", "payment_links", "payment_attempts", "checkout_sessions",
     "settlements", "payment_exceptions", "fx_snapshots", "xero_syncs", "notifications", "email_deliveries",
+    "hedera_accounts", "hedera_cursors", "transfer_claims",
 )  # fmt: skip
 """rows that never vanish"""
 
-FROZEN = ("settlements", "payment_exceptions", "payment_attempts", "checkout_sessions", "fx_snapshots", "accounts")
+FROZEN = (
+    "settlements", "payment_exceptions", "payment_attempts", "checkout_sessions", "fx_snapshots", "accounts",
+    "hedera_accounts", "transfer_claims",
+)  # fmt: skip
 """rows of which only named columns change"""
 
 TRIGGERS: tuple[tuple[str, str, str], ...] = (
@@ -45,6 +49,7 @@ TRIGGERS: tuple[tuple[str, str, str], ...] = (
     ("checkout_sessions", "forward", "session_goes_forward"),
     ("inbox", "forward", "refuse_going_back"),
     ("outbox", "forward", "refuse_going_back"),
+    ("hedera_cursors", "forward", "cursor_goes_forward"),
     ("organizations", "owner_remains", "owner_remains"),
     ("memberships", "owner_remains", "owner_remains"),
 )

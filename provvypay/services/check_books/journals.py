@@ -88,7 +88,7 @@ CHECKS = (
             AND b.organization_id = j.organization_id
         LEFT JOIN journals r ON j.source_type = 'JOURNAL' AND r.id = j.source_id
             AND r.organization_id = j.organization_id AND r.id = j.reverses_id
-        WHERE CASE WHEN j.kind IN ('SALE', 'PAYMENT') THEN s.id WHEN j.kind = 'CREDIT' THEN p.id
+        WHERE CASE WHEN j.kind IN ('SALE', 'PAYMENT') THEN s.id WHEN j.kind IN ('CREDIT', 'SUSPENSE') THEN p.id
                    WHEN j.kind IN ('FEE', 'CONVERSION_OUT', 'CONVERSION_IN') THEN b.id
                        WHEN j.kind = 'REVERSAL' THEN r.id END IS NULL
         """,

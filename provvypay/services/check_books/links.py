@@ -11,12 +11,13 @@ CHECKS = (
     Check(
         "I-14",
         "links.attempts_keep_the_amount",
-        "An attempt to pay is over the amount and currency of its link, which were frozen before it.",
+        "An attempt to pay is over its link's amount and currency; a quote over no more than that.",
         """
         SELECT 'payment_attempts', a.id::text,
             format('%s %s for a link over %s %s', a.amount_minor, a.currency, l.amount_minor, l.currency)
         FROM payment_attempts a JOIN payment_links l ON l.id = a.link_id
-        WHERE (a.amount_minor, a.currency) <> (l.amount_minor, l.currency)
+        WHERE a.currency <> l.currency OR a.amount_minor > l.amount_minor
+            OR (a.method = 'CARD' AND a.amount_minor <> l.amount_minor)
         """,
     ),
     Check(
@@ -101,13 +102,15 @@ CHECKS = (
     Check(
         "I-20",
         "links.expiry_never_beats_money",
-        "An expired link holds no money of its amount that arrived in time: that would have made it PAID.",
+        "An expired link holds no money of its amount that came in time and may settle by itself: it would be PAID.",
         """
         SELECT 'payment_links', l.id::text,
             format('expired at %s, and payment %s of its amount arrived at %s', l.expires_at, p.id, p.occurred_at)
         FROM payment_links l JOIN payments p ON p.link_id = l.id AND p.organization_id = l.organization_id
         WHERE l.status = 'EXPIRED' AND p.occurred_at <= l.expires_at
             AND (p.value_minor, p.currency) = (l.amount_minor, l.currency)
+            AND NOT EXISTS (SELECT FROM payment_exceptions e
+                WHERE e.payment_id = p.id AND e.kind IN ('WRONG_TOKEN', 'UNCONFIRMED', 'DOUBLE'))
         """,
     ),
     Check(

@@ -10,6 +10,8 @@ from provvypay.services.check_books.check import Check
 
 # Stripe's own lines may be negative (refunds), and a fee may be nothing.
 _MAY_BE_ANY = {"balance_transactions"}
+# Most settlements are of exactly the link's amount.
+_MAY_BE_NOTHING = {"written_off_minor", "rounded_off_minor"}
 
 
 def _amounts() -> str:
@@ -21,7 +23,8 @@ def _amounts() -> str:
             if not isinstance(column.type, BigInteger) or name in _MAY_BE_ANY:
                 continue
             if column.name.endswith("_minor"):
-                wrong = f"{column.name} NOT BETWEEN 1 AND {MOST_MINOR}"
+                least = 0 if column.name in _MAY_BE_NOTHING else 1
+                wrong = f"{column.name} NOT BETWEEN {least} AND {MOST_MINOR}"
             elif column.name == "asset_amount":
                 wrong = f"{column.name} <= 0"
             else:
@@ -37,15 +40,14 @@ CHECKS = (
         "payments.settled_money_settled_wholly",
         "A payment that settled did so with all it brought.",
         """
-        SELECT 'payments', p.id::text,
-            format('SETTLED with %s of %s', coalesce(sum(part.amount_minor), 0), p.value_minor)
-        FROM payments p
-        LEFT JOIN settlement_parts part ON part.payment_id = p.id
-        LEFT JOIN settlements s ON s.id = part.settlement_id
-        WHERE p.outcome = 'SETTLED'
-        GROUP BY p.id
-        HAVING coalesce(sum(part.amount_minor) FILTER (WHERE s.voided_at IS NULL), 0) <> p.value_minor
-            AND count(s.voided_at) = 0
+        SELECT 'payments', p.id::text, format('SETTLED with %s of %s', used.minor, p.value_minor)
+        FROM payments p CROSS JOIN LATERAL (
+            SELECT coalesce(sum(part.amount_minor + s.rounded_off_minor), 0)
+                + coalesce((SELECT e.amount_minor FROM payment_exceptions e WHERE e.payment_id = p.id), 0) AS minor,
+                count(s.voided_at) AS voided
+            FROM settlement_parts part JOIN settlements s ON s.id = part.settlement_id
+            WHERE part.payment_id = p.id AND part.resolution_id IS NULL) AS used
+        WHERE p.outcome = 'SETTLED' AND used.minor <> p.value_minor AND used.voided = 0
         """,
     ),
     Check(
@@ -61,16 +63,18 @@ CHECKS = (
     Check(
         "I-07",
         "payments.held_money_is_booked",
-        "A payment that did not settle stands in 2100 with all it brought, in its currency.",
+        "A payment that did not settle stands in 2100, or in 2190 if it names no link, with all it brought.",
         """
         SELECT 'payments', p.id::text,
-            format('%s %s held, %s booked to 2100', p.value_minor, p.currency, coalesce(sum(e.amount_minor), 0))
+            format('%s %s held, %s booked to %s', p.value_minor, p.currency, coalesce(sum(e.amount_minor), 0),
+               held.code)
         FROM payments p
-        LEFT JOIN journals j ON j.source_type = 'PAYMENT' AND j.source_id = p.id AND j.kind = 'CREDIT'
-            AND j.currency = p.currency
+        CROSS JOIN LATERAL (SELECT CASE WHEN p.link_id IS NULL THEN '2190' ELSE '2100' END) AS held (code)
+        LEFT JOIN journals j ON j.source_type = 'PAYMENT' AND j.source_id = p.id
+            AND j.kind = CASE WHEN p.link_id IS NULL THEN 'SUSPENSE' ELSE 'CREDIT' END AND j.currency = p.currency
             AND j.organization_id = p.organization_id AND j.link_id IS NOT DISTINCT FROM p.link_id
-        LEFT JOIN ledger_entries e ON e.journal_id = j.id AND e.account_code = '2100' AND e.side = 'CREDIT'
-        WHERE p.outcome = 'EXCEPTION' GROUP BY p.id HAVING coalesce(sum(e.amount_minor), 0) <> p.value_minor
+        LEFT JOIN ledger_entries e ON e.journal_id = j.id AND e.account_code = held.code AND e.side = 'CREDIT'
+        WHERE p.outcome = 'EXCEPTION' GROUP BY p.id, held.code HAVING coalesce(sum(e.amount_minor), 0) <> p.value_minor
         """,
     ),
     Check(
@@ -85,24 +89,44 @@ CHECKS = (
     Check(
         "I-13",
         "payments.exceptions_fit_their_payment",
-        "An exception is about money that was held, for the link the money named.",
+        "An exception is about all of a payment that was held, or what came on top of one that settled; of its link.",
         """
-        SELECT 'payment_exceptions', e.id::text, format('payment %s is %s%s', p.id, p.outcome,
+        SELECT 'payment_exceptions', e.id::text,
+            format('%s over %s of payment %s (%s, %s)%s', e.kind, e.amount_minor, p.id, p.outcome, p.value_minor,
                CASE WHEN e.link_id IS DISTINCT FROM p.link_id THEN ' for another link' ELSE '' END)
         FROM payment_exceptions e JOIN payments p ON p.id = e.payment_id
-        WHERE p.outcome <> 'EXCEPTION' OR e.link_id IS DISTINCT FROM p.link_id
+        WHERE e.link_id IS DISTINCT FROM p.link_id OR e.currency <> p.currency
+            OR e.held_in <> CASE WHEN p.link_id IS NULL THEN '2190' ELSE '2100' END
+            OR NOT CASE p.outcome WHEN 'EXCEPTION' THEN e.kind <> 'OVER' AND e.amount_minor = p.value_minor
+                ELSE e.kind = 'OVER' AND e.amount_minor < p.value_minor END
+        """,
+    ),
+    Check(
+        "I-13",
+        "payments.decisions_fit_their_exception",
+        "Decisions use no more than an exception holds, and one that is resolved was decided about.",
+        """
+        SELECT 'payment_exceptions', e.id::text,
+            format('%s: decisions use %s of %s', e.state, coalesce(sum(r.amount_minor), 0), e.amount_minor)
+        FROM payment_exceptions e LEFT JOIN payment_resolutions r ON r.exception_id = e.id
+        GROUP BY e.id HAVING coalesce(sum(r.amount_minor), 0) > coalesce(e.amount_minor, 0)
+            OR bool_or(r.currency <> e.currency) OR (e.state = 'RESOLVED' AND count(r.id) = 0)
         """,
     ),
     Check(
         "I-13",
         "payments.taken_once",
-        "Settlements take no more of a payment than it brought, and nothing of money that is held.",
+        "Settlements take no more of a payment than it brought, and of money that is held only what was decided.",
         """
         SELECT 'payments', p.id::text,
             format('%s: settlements take %s of %s', p.outcome, sum(part.amount_minor), p.value_minor)
         FROM payments p JOIN settlement_parts part ON part.payment_id = p.id
         JOIN settlements s ON s.id = part.settlement_id AND s.voided_at IS NULL
-        GROUP BY p.id HAVING sum(part.amount_minor) > p.value_minor OR p.outcome <> 'SETTLED'
+        LEFT JOIN payment_resolutions r ON r.id = part.resolution_id AND r.settlement_id = s.id
+            AND (r.amount_minor, r.currency) = (part.amount_minor, part.currency)
+        GROUP BY p.id HAVING sum(part.amount_minor) > p.value_minor
+            OR bool_or((p.outcome = 'SETTLED') <> (part.resolution_id IS NULL)
+                OR (part.resolution_id IS NULL) <> (r.id IS NULL))
         """,
     ),
     Check(

@@ -27,6 +27,7 @@ from provvypay.services.check_books import (
     references,
     rights,
     settlements,
+    transfers,
 )
 from provvypay.services.check_books.check import Breach, Check
 
@@ -38,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     *links.CHECKS,
     *payments.CHECKS,
     *settlements.CHECKS,
+    *transfers.CHECKS,
     *completeness.CHECKS,
     *rates.CHECKS,
     *journals.CHECKS,

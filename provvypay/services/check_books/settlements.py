@@ -42,12 +42,13 @@ CHECKS = (
     Check(
         "I-12",
         "settlements.parts_add_up",
-        "The payments that carry a settlement add up to it.",
+        "The payments that carry a settlement, and what was missing within the tolerance, add up to it.",
         """
         SELECT 'settlements', s.id::text,
             format('%s %s carried by payments over %s', s.amount_minor, s.currency, coalesce(sum(p.amount_minor), 0))
         FROM settlements s LEFT JOIN settlement_parts p ON p.settlement_id = s.id
-        WHERE s.voided_at IS NULL GROUP BY s.id HAVING coalesce(sum(p.amount_minor), 0) <> s.amount_minor
+        WHERE s.voided_at IS NULL GROUP BY s.id
+        HAVING coalesce(sum(p.amount_minor), 0) + s.written_off_minor <> s.amount_minor
         """,
     ),
     Check(

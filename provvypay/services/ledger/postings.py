@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 
-from provvypay.domain.payments import IncomingPayment
+from provvypay.domain.payments import Completion, IncomingPayment
 from provvypay.services.ledger import chart
 
 
@@ -49,8 +49,14 @@ def _received(arrived: IncomingPayment, credit: str) -> tuple[Line, ...]:
     )
 
 
-def settlement(settlement_id: uuid.UUID, arrived: IncomingPayment, *, title: str) -> tuple[Draft, Draft]:
-    """Return the sale (1200 / 4000) and the payment (clearing / 1200) of a settlement carried by one exact payment."""
+def settlement(
+    settlement_id: uuid.UUID, arrived: IncomingPayment, made_up: Completion, *, title: str
+) -> tuple[Draft, Draft]:
+    """Return the sale (1200 / 4000) and the payment of a settlement that new money completes.
+
+    The payment: clearing for the new money, 2100 for parts held before, 6120 for what is missing within the tolerance;
+    against 1200 for the link's amount, 2100 for a surplus, 6120 for one by rounding alone.
+    """
     common = {
         "source_type": "SETTLEMENT",
         "source_id": settlement_id,
@@ -61,16 +67,50 @@ def settlement(settlement_id: uuid.UUID, arrived: IncomingPayment, *, title: str
     sale = Draft(
         kind="SALE",
         description=f"Sale: {title}",
-        lines=_two_lines(chart.RECEIVABLE, chart.REVENUE, arrived.value_minor),
+        lines=_two_lines(chart.RECEIVABLE, chart.REVENUE, made_up.amount_minor),
         **common,  # type: ignore[arg-type]
+    )
+    lines = (
+        Line(arrived.clearing_account, "DEBIT", arrived.value_minor, arrived.asset, arrived.asset_amount),
+        Line(chart.CUSTOMER_CREDITS, "DEBIT", made_up.held_minor),
+        Line(chart.SMALL_DIFFERENCES, "DEBIT", made_up.written_off_minor),
+        Line(chart.RECEIVABLE, "CREDIT", made_up.amount_minor),
+        Line(chart.CUSTOMER_CREDITS, "CREDIT", made_up.surplus_minor),
+        Line(chart.SMALL_DIFFERENCES, "CREDIT", made_up.rounded_off_minor),
     )
     payment = Draft(
         kind="PAYMENT",
         description=f"Payment received: {title}",
-        lines=_received(arrived, chart.RECEIVABLE),
+        lines=tuple(line for line in lines if line.amount_minor),
         **common,  # type: ignore[arg-type]
     )
     return sale, payment
+
+
+def suspense(
+    payment_id: uuid.UUID,
+    *,
+    clearing_account: str,
+    value_minor: int,
+    currency: str,
+    asset: str,
+    asset_amount: int,
+    occurred_at: dt.datetime,
+) -> Draft:
+    """Return the journal of money that names no link: clearing / 2190 Suspense, in the organization's currency."""
+    return Draft(
+        kind="SUSPENSE",
+        source_type="PAYMENT",
+        source_id=payment_id,
+        currency=currency,
+        effective_at=occurred_at,
+        description="Received, of unknown purpose",
+        link_id=None,
+        lines=(
+            Line(clearing_account, "DEBIT", value_minor, asset, asset_amount),
+            Line(chart.SUSPENSE, "CREDIT", value_minor),
+        ),
+    )
 
 
 def held_payment(payment_id: uuid.UUID, arrived: IncomingPayment, *, title: str) -> Draft:

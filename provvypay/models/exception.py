@@ -1,0 +1,125 @@
+"""Money that needs a person, and what was decided about it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from provvypay.domain.statuses import ExceptionKind, ResolutionAction
+from provvypay.models.base import MOST_MINOR, Base, Id, Moment, OrganizationId, one_of
+
+
+class PaymentException(Base):
+    """Money that arrived but cannot settle a link by itself; it is never invisible."""
+
+    __tablename__ = "payment_exceptions"
+    __table_args__ = (
+        UniqueConstraint("payment_id"),
+        UniqueConstraint("transfer_id"),
+        UniqueConstraint("organization_id", "id"),
+        ForeignKeyConstraint(["organization_id", "payment_id"], ["payments.organization_id", "payments.id"]),
+        ForeignKeyConstraint(
+            ["organization_id", "transfer_id"], ["hedera_transfers.organization_id", "hedera_transfers.id"]
+        ),
+        ForeignKeyConstraint(["organization_id", "link_id"], ["payment_links.organization_id", "payment_links.id"]),
+        ForeignKeyConstraint(
+            ["organization_id", "suggested_link_id"], ["payment_links.organization_id", "payment_links.id"]
+        ),
+        one_of("kind", ExceptionKind),
+        one_of("state", ("OPEN", "RESOLVED")),
+        CheckConstraint("(state = 'RESOLVED') = (resolved_at IS NOT NULL)", name="resolved"),
+        CheckConstraint(
+            "(payment_id IS NOT NULL) <> (transfer_id IS NOT NULL) AND num_nonnulls(amount_minor, currency, held_in)"
+            " = CASE WHEN payment_id IS NULL THEN 0 ELSE 3 END",
+            name="held",
+        ),
+        one_of("held_in", ("2100", "2190")),
+        CheckConstraint(f"amount_minor BETWEEN 1 AND {MOST_MINOR}", name="amount_minor"),
+        Index(
+            "ix_payment_exceptions_open",
+            "organization_id",
+            text("created_at DESC"),
+            postgresql_where=text("state = 'OPEN'"),
+        ),
+    )
+
+    id: Mapped[Id]
+    organization_id: Mapped[OrganizationId]
+    payment_id: Mapped[uuid.UUID | None]
+    transfer_id: Mapped[uuid.UUID | None]
+    """instead of a payment: money that could not be valued, and stands in no book yet"""
+    link_id: Mapped[uuid.UUID | None]
+    kind: Mapped[str]
+    amount_minor: Mapped[int | None] = mapped_column(BigInteger)
+    """how much of the payment is held: all of it, or what came on top"""
+    currency: Mapped[str | None] = mapped_column(String(3))
+    held_in: Mapped[str | None]
+    """2100 Customer Credits, or 2190 Suspense for money that names no link"""
+    suggested_link_id: Mapped[uuid.UUID | None]
+    """a link it may have been meant for; a person confirms"""
+    state: Mapped[str] = mapped_column(server_default=text("'OPEN'"))
+    created_at: Mapped[Moment]
+    resolved_at: Mapped[dt.datetime | None]
+    version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+
+
+class PaymentResolution(Base):
+    """One decision about held money: a fact, never changed."""
+
+    __tablename__ = "payment_resolutions"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "id"),
+        ForeignKeyConstraint(
+            ["organization_id", "exception_id"], ["payment_exceptions.organization_id", "payment_exceptions.id"]
+        ),
+        ForeignKeyConstraint(["organization_id", "settlement_id"], ["settlements.organization_id", "settlements.id"]),
+        ForeignKeyConstraint(["organization_id", "payment_id"], ["payments.organization_id", "payments.id"]),
+        one_of("action", ResolutionAction),
+        CheckConstraint(
+            f"(amount_minor IS NULL) = (currency IS NULL) AND amount_minor BETWEEN 1 AND {MOST_MINOR}", name="amount"
+        ),
+        CheckConstraint(
+            "CASE action WHEN 'COMPLETED' THEN settlement_id IS NOT NULL AND payment_id IS NULL"
+            " AND amount_minor IS NOT NULL"
+            " ELSE settlement_id IS NULL AND payment_id IS NOT NULL AND amount_minor IS NULL END",
+            name="effect",
+        ),
+        CheckConstraint(
+            "actor_type IN ('USER', 'SYSTEM') AND (actor_type = 'USER') = (actor_id IS NOT NULL)", name="actor"
+        ),
+        Index("ix_payment_resolutions_by_exception", "exception_id"),
+        Index(
+            "ix_payment_resolutions_by_settlement",
+            "settlement_id",
+            postgresql_where=text("settlement_id IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[Id]
+    organization_id: Mapped[OrganizationId]
+    exception_id: Mapped[uuid.UUID]
+    action: Mapped[str]
+    amount_minor: Mapped[int | None] = mapped_column(BigInteger)
+    """how much of the held money it used"""
+    currency: Mapped[str | None] = mapped_column(String(3))
+    settlement_id: Mapped[uuid.UUID | None]
+    """the settlement that used it"""
+    payment_id: Mapped[uuid.UUID | None]
+    """what money became that could not be valued at first"""
+    actor_type: Mapped[str]
+    actor_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+    reason: Mapped[str] = mapped_column(server_default=text("''"))
+    created_at: Mapped[Moment]
