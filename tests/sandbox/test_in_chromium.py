@@ -4,12 +4,16 @@ import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.sandbox.xero import AU, CLIENT, REDIRECT, Xero
+
 pytestmark = pytest.mark.browser
+CONSENT = "/xero/identity/connect/authorize"
 
 
 @pytest.fixture
@@ -106,8 +110,21 @@ def test_a_customer_goes_back_to_the_merchant(page, checkout, merchant):
     expect(page).to_have_url(f"{merchant}/back")
 
 
+def _xero_pages(sandbox, http):
+    """Return the consent page, one that leads nowhere, books with a paid invoice, and the invoice."""
+    xero = Xero(http, sandbox.url).connect()
+    made = xero.sold()
+    xero.done("PUT", "Payments", xero.paid(made, "15.00"))
+    asked = {"response_type": "code", "client_id": CLIENT[0], "redirect_uri": REDIRECT, "scope": "offline_access"}
+    place = f"{sandbox.url}/console/xero/{AU}"
+    consent = f"{sandbox.url}{CONSENT}?{urlencode(asked)}"
+    return consent, f"{sandbox.url}{CONSENT}", place, f"{place}/invoices/{made['InvoiceID']}"
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
-def test_no_page_has_an_accessibility_problem(browser, checkout, sandbox, pay, client, control, drain, scheme, width):
+def test_no_page_has_an_accessibility_problem(
+    browser, checkout, sandbox, pay, client, control, drain, http, scheme, width
+):
     paid, ended, asked, declined = checkout(), checkout(), checkout(), checkout()
     pay(paid)
     pay(declined, card="4000000000000002")
@@ -124,7 +141,8 @@ def test_no_page_has_an_accessibility_problem(browser, checkout, sandbox, pay, c
     complaints = watched(opened)
 
     found = {}
-    for address in (declined.url, paid.url, ended.url, f"{asked.url}/authentication", f"{sandbox.url}/"):
+    xero_pages = _xero_pages(sandbox, http)
+    for address in (declined.url, paid.url, ended.url, f"{asked.url}/authentication", f"{sandbox.url}/", *xero_pages):
         opened.goto(address)
         opened.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
         violations = [violation["id"] for violation in Axe().run(opened).response["violations"]]
@@ -147,3 +165,22 @@ def test_the_form_after_an_error_has_no_accessibility_problem_either(browser, ch
     expect(opened.locator("#email")).to_be_focused()
     assert Axe().run(opened).response["violations"] == []
     context.close()
+
+
+def test_a_merchant_consents_at_xero_and_reads_the_books(page, merchant, sandbox, http):
+    xero = Xero(http, sandbox.url)
+    back = f"{merchant.replace('127.0.0.1', 'localhost')}/xero/callback"
+    asked = {"response_type": "code", "client_id": CLIENT[0], "redirect_uri": back, "state": "s1"}
+    page.goto(f"{sandbox.url}{CONSENT}?{urlencode({**asked, 'scope': 'offline_access accounting.invoices'})}")
+    page.get_by_label("Organisation", exact=True).select_option(label="Harbour Street Joinery (AU), AUD")
+    page.get_by_role("button", name="Allow access").click()
+    expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
+    assert page.url.startswith(f"{back}?code=")
+
+    made = xero.connect().sold()
+    page.goto(f"{sandbox.url}/console/xero/{AU}")
+    page.get_by_role("link", name="PL-1").click()
+    page.get_by_role("button", name="Pay by hand").click()
+    expect(page.get_by_role("status")).to_have_text("Done.")
+    assert xero.done("GET", f"Invoices/{made['InvoiceID']}")["Status"] == "PAID"
+    assert page.complaints == []

@@ -71,5 +71,9 @@ def environment(cluster: Cluster, database: str, *, redis_url: str, app_url: str
         "COINGECKO_API_KEY": "CG-of-the-tests",
         "COINGECKO_API_BASE": f"{sandbox_url}/coingecko/api/v3",
         "HEDERA_MIRROR_NODE_URL": f"{sandbox_url}/mirror_node",
+        "XERO_CLIENT_ID": "5A4DB0C5A4DB0C5A4DB0C5A4DB0C0001",
+        "XERO_CLIENT_SECRET": "sandbox-app-secret",
+        "XERO_REDIRECT_URI": f"{app_url.replace('127.0.0.1', 'localhost')}/xero/callback",
+        **{f"XERO_{name}_BASE": f"{sandbox_url}/xero" for name in ("API", "IDENTITY", "LOGIN", "APP")},
         "LOG_LEVEL": "WARNING",
     }

@@ -39,8 +39,12 @@ def remove(call: Call, credit: Row, id_name: str, allocation_id: str) -> dict[st
 
 def _settle(call: Call, credit: Row, id_name: str, changed: list[Row]) -> None:
     documents.settle_credit(call, credit, id_name)
+    place = ["credit_notes" if id_name == "CreditNoteID" else "overpayments", credit[id_name]]
     for item in changed:
-        documents.settle_invoice(call, call.tenant.table("invoices")[item["_invoice"]])
+        invoice = call.tenant.table("invoices")[item["_invoice"]]
+        if place not in invoice.setdefault("_credits", []):
+            invoice["_credits"].append(place)
+        documents.settle_invoice(call, invoice)
     documents.note(call, credit[id_name], "Credit applied", str(documents.sum_of(changed)))
     call.state.core.touch()
 

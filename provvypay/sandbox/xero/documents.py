@@ -62,7 +62,8 @@ def currency(call: Call, given: Row) -> tuple[str, Decimal]:
     :raises Invalid: for a currency the organisation does not have, or a rate that is none
     """
     code = str(given.get("CurrencyCode") or call.tenant.base)
-    if code not in call.tenant.table("currencies"):
+    foreign_allowed = call.tenant.multicurrency or code == call.tenant.base
+    if code not in call.tenant.table("currencies") or not foreign_allowed:
         raise Invalid(f"Organisation is not subscribed to currency {code}")
     if code == call.tenant.base or given.get("CurrencyRate") is None:
         return code, rates.of_the_day(call.tenant, code)
@@ -115,8 +116,10 @@ def note(call: Call, document_id: str, changes: str, details: str = "", *, user:
 
 def payments_of(tenant: Tenant, document_id: str) -> list[Row]:
     """Return the payments of a document that stand."""
-    rows = tenant.table("payments").values()
-    return [row for row in rows if row["_document"] == document_id and row["Status"] == "AUTHORISED"]
+    tables = (tenant.table(name) for name in ("invoices", "credit_notes", "overpayments"))
+    document = next((table[document_id] for table in tables if document_id in table), {})
+    rows = [tenant.table("payments")[name] for name in document.get("_payments", [])]
+    return [row for row in rows if row["Status"] == "AUTHORISED"]
 
 
 def payment_in_brief(row: Row) -> Row:
@@ -127,10 +130,10 @@ def payment_in_brief(row: Row) -> Row:
 
 def allocations_to(tenant: Tenant, invoice_id: str) -> list[Row]:
     """Return what credit notes and overpayments have put against an invoice."""
+    credits_ = [tenant.table(table)[name] for table, name in tenant.table("invoices")[invoice_id].get("_credits", [])]
     return [
         {**allocation, "_of": credit}
-        for table in ("credit_notes", "overpayments")
-        for credit in tenant.table(table).values()
+        for credit in credits_
         for allocation in credit["_allocations"]
         if allocation["_invoice"] == invoice_id
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from provvypay.sandbox import fiat
 from provvypay.sandbox.wishes import CannotDo
-from provvypay.sandbox.xero import invoices, organisations, payments, wire
+from provvypay.sandbox.xero import documents, invoices, organisations, payments, wire
 from provvypay.sandbox.xero.call import Call
 from provvypay.sandbox.xero.errors import Invalid, XeroError
 from provvypay.sandbox.xero.organisations import Row, Tenant
@@ -45,9 +45,8 @@ def void(state: XeroState, owner: Tenant, invoice_id: str) -> Row:
 
     def act(call: Call) -> Row:
         row = invoices.find(owner, invoice_id)
-        for payment in [item for item in owner.table("payments").values() if item["_document"] == row["InvoiceID"]]:
-            if payment["Status"] == "AUTHORISED":
-                payments.save(call, {"PaymentID": payment["PaymentID"], "Status": "DELETED"})
+        for payment in documents.payments_of(owner, row["InvoiceID"]):
+            payments.save(call, {"PaymentID": payment["PaymentID"], "Status": "DELETED"})
         status = "DELETED" if row["Status"] in invoices.OPEN else "VOIDED"
         return invoices.save(call, {"InvoiceID": row["InvoiceID"], "Status": status})
 

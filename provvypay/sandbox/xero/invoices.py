@@ -80,7 +80,6 @@ def _create(call: Call, given: Row) -> Row:
     if status not in {*OPEN, "AUTHORISED"}:
         raise Invalid("Invoice not of valid status for creation")
     fields, contact = _checked(call, given, status)
-    taken = {row["InvoiceNumber"] for row in call.tenant.table("invoices").values()}
     number = given.get("InvoiceNumber")
     row: Row = {
         "Type": kind,
@@ -97,8 +96,9 @@ def _create(call: Call, given: Row) -> Row:
         "UpdatedDateUTC": call.now,
     }
     _use_approval(call, kind, status)
-    if not row["InvoiceNumber"]:
-        row["InvoiceNumber"] = documents.next_number(call.tenant, "INV", taken) if kind == "ACCREC" else ""
+    if not row["InvoiceNumber"] and kind == "ACCREC":
+        taken = {other["InvoiceNumber"] for other in call.tenant.table("invoices").values()}
+        row["InvoiceNumber"] = documents.next_number(call.tenant, "INV", taken)
     row["_contact"] = contact.store(call)["ContactID"]
     call.tenant.table("contacts")[row["_contact"]]["IsCustomer" if kind == "ACCREC" else "IsSupplier"] = True
     call.tenant.table("invoices")[row["InvoiceID"]] = row

@@ -70,6 +70,7 @@ def save(call: Call, given: Row) -> Row:
         "_table": _TABLES[target.id_name],
     }
     call.tenant.table("payments")[row["PaymentID"]] = row
+    target.row.setdefault("_payments", []).append(row["PaymentID"])
     _settle(call, row)
     documents.note(call, row["_document"], "Paid", f"Payment of {amount} {target.row['CurrencyCode']}")
     return full(call.tenant, row)

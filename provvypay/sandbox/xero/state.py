@@ -66,14 +66,14 @@ class XeroState:
         """Return everything but the log of requests as plain data."""
         return {
             "settings": asdict(self.settings),
-            "tenants": [asdict(tenant) for tenant in self.tenants.values()],
+            "tenants": [dict(vars(tenant)) for tenant in self.tenants.values()],
             "connections": self.connections,
             "grants": self.grants,
             "codes": self.codes,
             "refresh_tokens": self.refresh_tokens,
             "access_tokens": self.access_tokens,
             "idempotency": {key: kept for key, kept in self.idempotency.items() if kept["status"] is not None},
-            "limits": asdict(self.limits),
+            "limits": dict(vars(self.limits)),
             "token_calls": self.token_calls,
         }
 
