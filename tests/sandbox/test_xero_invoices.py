@@ -103,6 +103,11 @@ def test_what_does_not_fit_is_refused_in_xeros_words(xero, control):
         f"xero/tenants/{AU}", {"period_lock_date": None, "end_of_year_lock_date": "2026-11-21", "approvals_left": 0}
     )
     assert said() == ["You have reached the limit of invoices you can approve"]
+    control(f"xero/tenants/{AU}", {"approvals_left": 1, "pays_tax": False, "multicurrency": False})
+    assert said(CurrencyCode="USD") == ["Organisation is not subscribed to currency USD"]
+    assert said(LineItems=lines(5, TaxType="OUTPUT"))[0].startswith("The TaxType code 'OUTPUT' cannot be used")
+    assert {row["EffectiveRate"] for row in xero.call("GET", "TaxRates").json()["TaxRates"]} == {0}
+    assert xero.sold()["TotalTax"] == 0
     actions = {row["Name"]: row["Status"] for row in xero.call("GET", "Organisation/Actions").json()["Actions"]}
     assert actions["CreateApprovedInvoice"] == "NOT-ALLOWED"
     assert xero.call("GET", "Organisation").json()["Organisations"][0]["EndOfYearLockDate"].startswith("/Date(")

@@ -36,10 +36,11 @@ def account(call: Call, account_id: str) -> dict[str, Any]:
 
 
 def tax_rates(call: Call, tax_type: str = "") -> dict[str, Any]:
-    """Answer GET /TaxRates and /TaxRates/{type}."""
+    """Answer GET /TaxRates and /TaxRates/{type}; who is not registered for tax has only those of nothing."""
     if tax_type:
         return {"TaxRates": [wire.shown(_one(call, "tax_rates", tax_type))]}
-    return {"TaxRates": _all(call, "tax_rates")}
+    rows, registered = _all(call, "tax_rates"), call.tenant.organisation["PaysTax"]
+    return {"TaxRates": [row for row in rows if registered or row["EffectiveRate"] == 0]}
 
 
 def currencies(call: Call) -> dict[str, Any]:

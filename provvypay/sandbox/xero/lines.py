@@ -137,12 +137,14 @@ def _tax(tenant: Tenant, given: Row, account: Row | None, kind: str) -> tuple[st
     none = "NONE" if "NONE" in tenant.table("tax_rates") else "BASEXCLUDED"
     if kind == "NoTax":
         return "NONE", ZERO
-    tax_type = str(given.get("TaxType") or (account["TaxType"] if account else none))
+    registered = tenant.organisation["PaysTax"]
+    usual = account["TaxType"] if account and registered else none
+    tax_type = str(given.get("TaxType") or usual)
     if tax_type == "NONE" and none != "NONE":
         return "NONE", ZERO
     found = tenant.table("tax_rates").get(tax_type)
     fits = found and found["Status"] == "ACTIVE" and (not account or found[f"CanApplyTo{SIDES[account['Class']]}"])
-    if not found or not fits:
+    if not found or not fits or (found["EffectiveRate"] > 0 and not registered):
         code = account["Code"] if account else ""
         raise Invalid(f"The TaxType code '{tax_type}' cannot be used with account code '{code}'.")
     return tax_type, Decimal(found["EffectiveRate"])
