@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provvypay.sandbox.core import Core
-from provvypay.sandbox.xero import bank_transactions, books, credit_notes, invoices, lines, overpayments, payments, wire
+from provvypay.sandbox.xero import (
+    bank_transactions,
+    books,
+    credit_notes,
+    invoices,
+    lines,
+    overpayments,
+    payments,
+    where,
+    wire,
+)
 from provvypay.sandbox.xero.call import Call
 from provvypay.sandbox.xero.errors import Invalid, XeroError
 from provvypay.sandbox.xero.state import XeroState
@@ -112,3 +124,54 @@ def test_lines_add_up_to_their_document(amounts, kind):
     assert (read.total if kind != "Exclusive" else read.sub_total) == gross
     assert read.sub_total + read.total_tax == read.total
     assert all(wire.cents(value) == value for value in (read.sub_total, read.total_tax, read.total))
+
+
+JUNK: tuple[object, ...] = (None, True, 0, -1, 1.5, "", "x", [], {}, [1], ["x"], [None], {"a": 1}, 1e30, "9" * 400)
+
+
+def places(document, path=()):
+    """Yield the path of every value in a document."""
+    pairs = document.items() if isinstance(document, dict) else enumerate(document)
+    for name, value in pairs:
+        yield (*path, name)
+        if isinstance(value, dict | list):
+            yield from places(value, (*path, name))
+
+
+def test_junk_is_refused_and_breaks_nothing():
+    of = Books()
+    of.step("sell", Decimal(5), 0)
+    tracked = {"Tracking": [{"Name": "Region", "Option": "North"}], "TaxType": "OUTPUT", "LineAmount": 5}
+    sale = of.document(5, Type="ACCREC", Date="2026-11-22", Url="https://a.example", CurrencyRate=1)
+    sale["LineItems"][0] |= tracked
+    invoice = {"Invoice": {"InvoiceID": of.last("invoices", 0)}}
+    documents = (
+        (invoices.write, sale),
+        (credit_notes.write, {**sale, "Type": "ACCRECCREDIT"}),
+        (bank_transactions.write, {**sale, "Type": "SPEND", "BankAccount": {"Code": "091"}}),
+        (payments.write, {**invoice, "Account": {"Code": "091"}, "Amount": 1, "CurrencyRate": 1, "BankAmount": 1}),
+    )
+    tried = 0
+    for endpoint, document in documents:
+        for *way, last in places(document):
+            for junk in JUNK:
+                spoiled = copy.deepcopy(document)
+                inner = spoiled
+                for name in way:
+                    inner = inner[name]
+                inner[last] = junk
+                of.ask(endpoint, spoiled)
+                tried += 1
+    assert tried > 900
+    for text in (
+        "(",
+        "Total==",
+        'Total=="x" AND',
+        "Total~1",
+        "DateTime(2026)",
+        "Total==maybe",
+        "Reference.Contains(1",
+        ")",
+    ):
+        with pytest.raises(XeroError):
+            where.parse(text)

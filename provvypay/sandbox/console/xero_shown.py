@@ -87,13 +87,20 @@ def document(state: XeroState, tenant: Tenant, table: str, document_id: str) -> 
         "payments": [_line(tenant, "payments", item) for item in documents.payments_of(tenant, document_id)],
         "target": _target(row) if table == "payments" else None,
         "history": [(moment(item["DateUTC"]), item["Changes"], item["Details"], item["User"]) for item in history],
-        "banks": [account for account in tenant.table("accounts").values() if _payable(account)],
+        "banks": _banks(tenant),
         "open": row["Status"] in {"DRAFT", "SUBMITTED", "AUTHORISED", "PAID"},
+        "unpaid": row["Status"] in {"DRAFT", "SUBMITTED", "AUTHORISED"},
     }
 
 
 def _target(row: Row) -> tuple[str, str]:
     return row["_table"], row["_document"]
+
+
+def _banks(tenant: Tenant) -> list[Row]:
+    """Return the accounts that take payments, banks before the others."""
+    payable = [account for account in tenant.table("accounts").values() if _payable(account)]
+    return sorted(payable, key=lambda account: (account["Type"] != "BANK", account["Code"]))
 
 
 def _payable(account: Row) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from provvypay.sandbox.xero import errors
+from provvypay.sandbox.xero import errors, shapes
 from provvypay.sandbox.xero.errors import Invalid
 from provvypay.sandbox.xero.organisations import Row, Tenant
 from provvypay.sandbox.xero.state import XeroState
@@ -44,6 +44,8 @@ class Call:
             raise errors.bad_body("The supplied filter/post data was not in a recognised format.")
         if len(found) > MOST_DOCUMENTS:
             raise errors.bad_body(f"At most {MOST_DOCUMENTS} documents a call.")
+        for row in found:
+            shapes.check(row)
         return found
 
     def body(self) -> Any:

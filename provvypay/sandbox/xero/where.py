@@ -44,7 +44,7 @@ def parse(text: str) -> Test:
     parser = _Parser(_tokens(text))
     try:
         test = parser.either()
-    except (IndexError, ValueError, TypeError):
+    except (LookupError, ValueError, TypeError):
         raise _wrong(text) from None
     if parser.rest:
         raise _wrong(text)
