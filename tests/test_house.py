@@ -62,7 +62,6 @@ RULES = (
         bad=("x = 0.1", "x = float(y)", "def f(amount: float): ...", "x = amount_minor / 100"),
         good="x = Decimal(amount_minor).scaleb(-2)\ny = amount_minor // 100\nz = folder / 'name'",
         excepted={
-            "provvypay/domain/assets.py:tokens_due:": "divides two decimals",
             "provvypay/domain/rate_rules.py:ratio_apart:": "divides two decimals",
             "provvypay/domain/rate_rules.py:crossed:": "divides two decimals",
             "provvypay/services/state_machine.py:retry_wait:": "jitter of a waiting time",

@@ -76,9 +76,10 @@ def _sum(label: str, sums: list[CurrencySum], unit: str) -> Figure:
 
 
 def _attention(one: overview.OpenException) -> dict[str, object]:
+    worth = f"{money(one.amount_minor, one.currency)}. " if one.amount_minor and one.currency else ""
     return {
         "title": one.description or "Money without a link",
-        "detail": f"{money(one.amount_minor, one.currency)}. {exception_title(one.kind)}",
+        "detail": f"{worth}{exception_title(one.kind)}",
         "url": url_for("exceptions.show", exception_id=one.id),
         "status": one.kind,
     }

@@ -10,6 +10,7 @@ from provvypay.domain.roles import Permission
 from provvypay.kit.db import transaction
 from provvypay.services import exceptions, keyset
 from provvypay.services.ledger import journal_views
+from provvypay.web.explorer import has_explorer
 from provvypay.web.guards import current_org, needs
 from provvypay.web.htmx import render
 
@@ -37,8 +38,9 @@ def show(exception_id: uuid.UUID) -> Response:
     with transaction(current_org.id) as session:
         found = exceptions.one(session, current_org.id, exception_id)
         may_look = current_org.allows(Permission.LEDGER_VIEW)
-        journal = journal_views.of_payment(session, current_org.id, found.payment_id) if may_look else None
-    return render("exceptions/show.html", exception=found, link=_link(found), journal=journal)
+        booked = found.payment_id if may_look else None
+        journal = journal_views.of_payment(session, current_org.id, booked) if booked else None
+    return render("exceptions/show.html", exception=found, link=_link(found), journal=journal, explorer=has_explorer())
 
 
 def _link(found: exceptions.ExceptionView) -> dict[str, object] | None:

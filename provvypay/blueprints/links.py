@@ -15,12 +15,13 @@ from provvypay.flows import create_link
 from provvypay.kit import clock
 from provvypay.kit.db import transaction
 from provvypay.models.payment_link import PaymentLink
-from provvypay.services import link_story, link_views
+from provvypay.services import link_crypto, link_story, link_views
 from provvypay.services.fx import reads as fx_reads
 from provvypay.services.ledger import journal_views
 from provvypay.services.link_changes import CHANGEABLE
 from provvypay.services.state_machine import IllegalStep
 from provvypay.web import link_form, link_lists, qr
+from provvypay.web.explorer import has_explorer
 from provvypay.web.forms import Fields
 from provvypay.web.guards import current_org, needs
 from provvypay.web.htmx import redirect, render
@@ -116,6 +117,7 @@ def show(link_id: uuid.UUID) -> Response:
         payment = link_views.payment(session, org, link_id)
         with_steps = tab in {"overview", "timeline"}
         steps = link_story.steps(session, org, link_id, link.status) if with_steps else []
+        crypto = link_crypto.of_link(session, org, link_id, link.amount_minor, now=clock.now())
         rates = fx_reads.of_link(session, org, link_id) if tab == "rates" else []
         journals = journal_views.of_link(session, org, link_id) if tab == "books" else []
     waits = link.status == LinkStatus.OPEN or (payment is not None and payment.fee_state != "KNOWN")
@@ -129,6 +131,8 @@ def show(link_id: uuid.UUID) -> Response:
         rates=rates,
         journals=journals,
         by_account=journal_views.by_account(journals),
+        crypto=crypto,
+        explorer=has_explorer(),
         qr_svg=qr.inline(link.pay_url) if tab == "overview" and link.status != LinkStatus.DRAFT else "",
         tab=tab,
         tabs=list(tabs.items()),

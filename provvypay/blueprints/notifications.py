@@ -39,8 +39,10 @@ def _page() -> Response:
 
 
 def _row(told: notifications.Told) -> dict[str, object]:
-    amount = money(int(told.data["amount_minor"]), str(told.data["currency"]))
-    about = str(told.data["description"])
+    worth = told.data.get("amount_minor")
+    # Money that could not be valued has no amount, and money that names no link no description.
+    amount = money(int(worth), str(told.data["currency"])) if worth else "Money"
+    about = str(told.data.get("description") or "Money without a link")
     if told.kind == "payment.exception":
         title, detail = f"{amount} needs you", f"{about}. {exception_title(str(told.data.get('kind')))}"
         url = url_for("exceptions.show", exception_id=told.cause_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
 from provvypay.domain.currencies import digits_of
 
@@ -48,5 +48,7 @@ def tokens_due(amount_minor: int, currency: str, rate: Decimal, asset: Asset) ->
     """
     if not rate > 0:
         raise ValueError(f"a rate must be positive, not {rate}")
-    whole_units = Decimal(amount_minor).scaleb(-digits_of(currency)) / rate
-    return int(whole_units.scaleb(asset.decimals).to_integral_value(rounding=ROUND_CEILING))
+    # In whole numbers: a division of decimals would be rounded at its last digit, and might be rounded down.
+    above, below = rate.as_integer_ratio()
+    units: int = -(-amount_minor * 10**asset.decimals * below // (10 ** digits_of(currency) * above))
+    return units

@@ -14,15 +14,25 @@ from provvypay.domain.statuses import ExceptionKind, LinkStatus
 from provvypay.errors import NotFound
 from provvypay.services import keyset
 from provvypay.services.numbers import exception_number
+from provvypay.services.pay_tokens import explorer_url, wallet_form
 
 PAGE_SIZE = 25
 
-# First that the money is safe and where it stands, then why it is here (settlement.held_payment books all kinds alike).
-_SAFE = "Safe in 2100 Customer Credits"
+# First that the money is safe and where it stands, then why it is here.
+_SAFE = {"2100": "Safe in 2100 Customer Credits", "2190": "Safe in 2190 Suspense"}
+_IN_THE_ACCOUNT = "In your Hedera account, booked nowhere yet"
 _WHY: dict[str, str] = {
     ExceptionKind.DOUBLE: "a second payment for a link that was paid already",
     ExceptionKind.LATE: "a payment that came after the link had ended",
     ExceptionKind.MISMATCH: "a payment of another amount than the link asked for",
+    ExceptionKind.SHORT: "a part of what is due; it settles the link together with the rest",
+    ExceptionKind.OVER: "what a payment brought beyond what was due",
+    ExceptionKind.WRONG_TOKEN: "a payment in a token the customer was given no price for",
+    ExceptionKind.UNCONFIRMED: "a payment sent in an unusual way, whose memo names the link; a person confirms it",
+    ExceptionKind.NO_MEMO: "a transfer without a memo, so it names no link",
+    ExceptionKind.UNKNOWN_MEMO: "a transfer whose memo names none of your links",
+    ExceptionKind.UNKNOWN_TOKEN: "a token we do not know, or an NFT; it has no value we could book",
+    ExceptionKind.UNVALUED: "a transfer for which there is no rate of its time yet; it counts as soon as there is",
 }
 
 
@@ -35,8 +45,12 @@ class ExceptionRow:
     kind: str
     state: str
     sentence: str
-    amount_minor: int
-    currency: str
+    amount_minor: int | None
+    """what is held; None for money without a value"""
+    currency: str | None
+    asset: str | None
+    units: int | None
+    """for money from Hedera: smallest units that came, whatever is held of them"""
     occurred_at: dt.datetime
     link_description: str | None
     created_at: dt.datetime
@@ -52,27 +66,70 @@ class ExceptionView:
     state: str
     """OPEN or RESOLVED"""
     sentence: str
-    amount_minor: int
-    """what arrived"""
-    currency: str
+    amount_minor: int | None
+    """what is held; None for money without a value"""
+    received_minor: int | None
+    """what arrived, of which it may be a part"""
+    currency: str | None
     occurred_at: dt.datetime
     provider: str
     provider_reference: str
-    payment_id: uuid.UUID
+    payment_id: uuid.UUID | None
     link_id: uuid.UUID | None
     link_description: str | None
     link_amount_minor: int | None
     """what the link asked for"""
     link_currency: str | None
+    transfer: TransferEvidence | None
+    """what Hedera says, for money from there"""
+    suggestion: SuggestedLink | None
+    """the link it may have been meant for; a person confirms"""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferEvidence:
+    """A transfer as the ledger shows it."""
+
+    network: str
+    transaction_id: str
+    """as wallets write it"""
+    consensus_timestamp: str
+    """seconds and nanoseconds: what decides about in time and late"""
+    name: str
+    """what kind of transaction it was"""
+    asset: str | None
+    entity_id: str
+    units: int
+    """smallest units; of a token nobody knows, as it counts itself"""
+    memo: str | None
+    sender: str | None
+    account_id: str
+    explorer_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedLink:
+    """A link that fits by token and amount."""
+
+    id: uuid.UUID
+    description: str
+    short_code: str
 
 
 _SELECT = """
-    SELECT x.id, x.kind, x.state, x.payment_id, x.created_at, x.link_id, p.value_minor, p.currency, p.occurred_at,
-        p.provider, p.provider_reference, l.description, l.status AS link_status, l.amount_minor AS link_amount_minor,
-        l.currency AS link_currency
+    SELECT x.id, x.kind, x.state, x.payment_id, x.created_at, x.link_id, x.amount_minor, x.currency, x.held_in,
+        p.value_minor, coalesce(p.occurred_at, to_timestamp(CAST(h.consensus_timestamp AS numeric))) AS occurred_at,
+        coalesce(p.provider, 'HEDERA') AS provider, coalesce(p.provider_reference, h.transaction_id) AS reference,
+        h.id AS transfer_id, h.network, h.transaction_id, h.consensus_timestamp, h.name, h.asset, h.entity_id,
+        h.amount AS units, h.memo, h.sender, h.account_id,
+        l.description, l.status AS link_status, l.amount_minor AS link_amount_minor, l.currency AS link_currency,
+        s.id AS suggested_id, s.description AS suggested_description, s.short_code AS suggested_code
     FROM {source} AS x
-    JOIN payments p ON p.organization_id = x.organization_id AND p.id = x.payment_id
+    LEFT JOIN payments p ON p.organization_id = x.organization_id AND p.id = x.payment_id
+    LEFT JOIN hedera_transfers h
+        ON h.organization_id = x.organization_id AND h.id = coalesce(x.transfer_id, p.transfer_id)
     LEFT JOIN payment_links l ON l.organization_id = x.organization_id AND l.id = x.link_id
+    LEFT JOIN payment_links s ON s.organization_id = x.organization_id AND s.id = x.suggested_link_id
     {rest}
 """
 _PAGE = """(
@@ -116,29 +173,51 @@ def one(session: Session, organization_id: uuid.UUID, exception_id: uuid.UUID) -
         number=exception_number(row.id),
         kind=row.kind,
         state=row.state,
-        sentence=sentence(row.kind, row.link_status),
-        amount_minor=row.value_minor,
+        sentence=sentence(row.kind, row.link_status, row.held_in),
+        amount_minor=row.amount_minor,
+        received_minor=row.value_minor,
         currency=row.currency,
         occurred_at=row.occurred_at,
         provider=row.provider,
-        provider_reference=row.provider_reference,
+        provider_reference=row.reference,
         payment_id=row.payment_id,
         link_id=row.link_id,
         link_description=row.description,
         link_amount_minor=row.link_amount_minor,
         link_currency=row.link_currency,
+        transfer=_transfer(row) if row.transfer_id else None,
+        suggestion=(
+            SuggestedLink(row.suggested_id, row.suggested_description, row.suggested_code) if row.suggested_id else None
+        ),
     )
 
 
-def sentence(kind: str, link_status: str | None) -> str:
+def _transfer(row: Any) -> TransferEvidence:
+    return TransferEvidence(
+        network=row.network,
+        transaction_id=wallet_form(row.transaction_id),
+        consensus_timestamp=row.consensus_timestamp,
+        name=row.name,
+        asset=row.asset,
+        entity_id=row.entity_id,
+        units=int(row.units),
+        memo=row.memo,
+        sender=row.sender,
+        account_id=row.account_id,
+        explorer_url=explorer_url(row.network, row.consensus_timestamp),
+    )
+
+
+def sentence(kind: str, link_status: str | None, held_in: str | None = "2100") -> str:
     """Say that the money is safe, where it is booked, and why it is here.
 
     :param link_status: of the link it came for; None when it names none
+    :param held_in: the account it is booked in; None for what is booked nowhere
     """
     why = _WHY.get(kind, "a payment that fits no link by itself")
     if kind == ExceptionKind.LATE and link_status == LinkStatus.CANCELED:
         why = "a payment that came after the link was canceled"
-    return f"{_SAFE}: {why}"
+    return f"{_SAFE.get(held_in or '', _IN_THE_ACCOUNT)}: {why}"
 
 
 def _row(row: Any) -> ExceptionRow:
@@ -147,9 +226,11 @@ def _row(row: Any) -> ExceptionRow:
         number=exception_number(row.id),
         kind=row.kind,
         state=row.state,
-        sentence=sentence(row.kind, row.link_status),
-        amount_minor=row.value_minor,
+        sentence=sentence(row.kind, row.link_status, row.held_in),
+        amount_minor=row.amount_minor,
         currency=row.currency,
+        asset=row.asset,
+        units=int(row.units) if row.asset else None,
         occurred_at=row.occurred_at,
         link_description=row.description,
         created_at=row.created_at,

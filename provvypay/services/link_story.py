@@ -6,15 +6,18 @@ import datetime as dt
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from provvypay.domain.assets import ASSETS
 from provvypay.domain.money import format_grouped
 from provvypay.domain.statuses import ExceptionKind, LinkStatus
 from provvypay.services import declines
 from provvypay.services.numbers import receipt_number
+from provvypay.services.pay_tokens import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def _settled(row: Any) -> str | None:
     facts = row.data
     if not facts:
         return None
-    how = " by card" if facts.get("provider") == "STRIPE" else ""
+    how = " by card" if facts.get("provider") == "STRIPE" else f" in {facts['asset']}" if facts.get("asset") else ""
     receipt = f", receipt {receipt_number(row.settlement_id)}" if row.settlement_id else ""
     return f"{_money(facts, 'amount_minor')}{how}{receipt}"
 
@@ -70,7 +73,18 @@ def _paused(row: Any) -> str:
 
 
 def _held(row: Any) -> str:
-    return f"{_money(row.data, 'amount_minor')} is safe in 2100 Customer Credits and waits in Exceptions."
+    if not row.data.get("amount_minor"):
+        return "It is in your Hedera account, has no value yet, and waits in Exceptions."
+    where = "2190 Suspense" if row.data.get("held_in") == "2190" else "2100 Customer Credits"
+    waits = "waits for the rest" if row.data.get("kind") == ExceptionKind.SHORT else "waits in Exceptions"
+    tokens = f"{_tokens(row.data)}, worth " if row.data.get("asset_amount") else ""
+    return f"{tokens}{_money(row.data, 'amount_minor')} is safe in {where} and {waits}."
+
+
+def _quoted(row: Any) -> str:
+    facts = row.data
+    rate = f"1 {facts['asset']} = {facts['currency']} {plain(Decimal(facts['rate']))}"
+    return f"{_tokens(facts)} for {_money(facts, 'amount_minor')}, at {rate}."
 
 
 def _fee(row: Any) -> str:
@@ -115,6 +129,7 @@ _TOLD: dict[str, Told] = {
         "Payment did not arrive",
         _says("The customer’s bank did not send it. Nothing was charged."),
     ),
+    "quote.given": Told("wallet", None, "Customer chose a token and was given a price", _quoted),
     "fee.booked": Told("book", None, "Processor fee booked", _fee),
     "fee.adjusted": Told("book", None, "Processor fee adjusted", _fee_adjusted),
 }
@@ -122,6 +137,12 @@ _HELD: dict[str, tuple[str, str]] = {
     ExceptionKind.DOUBLE: ("double", "Paid a second time"),
     ExceptionKind.LATE: ("clock", "Money arrived too late"),
     ExceptionKind.MISMATCH: ("circle-alert", "Another amount arrived"),
+    ExceptionKind.SHORT: ("circle-minus", "A part was received"),
+    ExceptionKind.OVER: ("circle-plus", "More was paid than was due"),
+    ExceptionKind.WRONG_TOKEN: ("swap", "Another token arrived"),
+    ExceptionKind.UNCONFIRMED: ("circle-question", "A payment arrived that needs to be confirmed"),
+    ExceptionKind.UNKNOWN_TOKEN: ("circle-alert", "A token arrived that we do not know"),
+    ExceptionKind.UNVALUED: ("clock", "Seen on Hedera, waiting for a rate"),
 }
 
 # A settlement writes a step and a money event at once; they are told as one, the step with the event's facts. The order
@@ -171,6 +192,11 @@ def _tell(row: Any) -> TimelineStep:
             "info", None, row.event.replace(".", ": ").replace("_", " ").capitalize(), None, row.at, "done"
         )
     return TimelineStep(told.icon, told.tone, told.what, told.detail(row), row.at, "done")
+
+
+def _tokens(data: dict[str, Any]) -> str:
+    asset = str(data["asset"])
+    return f"{Decimal(int(data['asset_amount'])).scaleb(-ASSETS[asset].decimals):,f} {asset}"
 
 
 def _money(data: dict[str, Any], name: str) -> str:

@@ -49,8 +49,9 @@ class OpenException:
 
     id: uuid.UUID
     kind: str
-    amount_minor: int
-    currency: str
+    amount_minor: int | None
+    """None for money without a value"""
+    currency: str | None
     description: str
     occurred_at: dt.datetime
 
@@ -102,9 +103,10 @@ _BADGES = text("""
             WHERE organization_id = :id AND user_id = :user_id AND read_at IS NULL AND NOT muted) AS unread
 """)
 _ATTENTION = text("""
-    SELECT e.id, e.kind, p.value_minor, p.currency, coalesce(l.description, '') AS description, p.occurred_at
+    SELECT e.id, e.kind, e.amount_minor, e.currency, coalesce(l.description, '') AS description,
+        coalesce(p.occurred_at, e.created_at) AS occurred_at
     FROM payment_exceptions e
-    JOIN payments p ON p.organization_id = e.organization_id AND p.id = e.payment_id
+    LEFT JOIN payments p ON p.organization_id = e.organization_id AND p.id = e.payment_id
     LEFT JOIN payment_links l ON l.organization_id = e.organization_id AND l.id = e.link_id
     WHERE e.organization_id = :id AND e.state = 'OPEN' ORDER BY e.created_at DESC LIMIT :most
 """)
@@ -161,7 +163,7 @@ def badges(session: Session, organization_id: uuid.UUID, user_id: uuid.UUID) -> 
 def attention(session: Session, organization_id: uuid.UUID, *, most: int = 5) -> list[OpenException]:
     """Return the newest open exceptions."""
     rows = session.execute(_ATTENTION, {"id": organization_id, "most": most})
-    return [OpenException(r.id, r.kind, r.value_minor, r.currency, r.description, r.occurred_at) for r in rows]
+    return [OpenException(r.id, r.kind, r.amount_minor, r.currency, r.description, r.occurred_at) for r in rows]
 
 
 def activity(session: Session, organization_id: uuid.UUID, *, now: dt.datetime, most: int = 8) -> list[Happening]:

@@ -44,6 +44,14 @@ _EXCEPTIONS = {
     "DOUBLE": "The link was paid already.",
     "LATE": "It arrived after the link had ended.",
     "MISMATCH": "The amount is not the link’s.",
+    "SHORT": "A part of what is due; the rest is missing.",
+    "OVER": "It came on top of what was due.",
+    "WRONG_TOKEN": "The customer was given no price in this token.",
+    "UNCONFIRMED": "It was sent in an unusual way; confirm what it was for.",
+    "NO_MEMO": "It names no link.",
+    "UNKNOWN_MEMO": "Its memo names none of your links.",
+    "UNKNOWN_TOKEN": "It is in a token we do not know.",
+    "UNVALUED": "There is no rate of its time yet.",
 }
 
 
@@ -56,7 +64,7 @@ def describe(one: Happening) -> ActivityLine | None:
     amount = money(one.amount_minor, one.currency)
     if one.event in {"fee.booked", "fee.adjusted"}:
         amount = money(int(one.data["fee_minor"]), str(one.data["currency"]))
-    elif one.event == "payment.held":
+    elif one.event == "payment.held" and one.data.get("amount_minor"):
         amount = money(int(one.data["amount_minor"]), str(one.data["currency"]))
     return ActivityLine(icon, tone, what, f"{one.description} · {amount}", one.at)
 

@@ -19,7 +19,7 @@ _WEEK = dt.timedelta(days=6)
 
 def install(app: Flask) -> None:
     """Register the filters."""
-    for function in (money, amount_parts, token, when, when_exact, iso):
+    for function in (money, amount_parts, token, token_short, token_plain, when, when_exact, iso):
         app.add_template_filter(function)
     app.jinja_env.globals["still"] = _still(app)
 
@@ -51,6 +51,17 @@ def token(units: int, asset: str) -> str:
     """
     decimals = ASSETS[asset].decimals
     return f"{Decimal(units).scaleb(-decimals):,.{decimals}f}"
+
+
+def token_short(units: int, asset: str) -> str:
+    """Return an amount of tokens for a sentence, without the zeros at its end: `250`, `109.346649`."""
+    figure = token(units, asset)
+    return figure.rstrip("0").rstrip(".")
+
+
+def token_plain(units: int, asset: str) -> str:
+    """Return an amount of tokens to be copied: all digits, and no comma that a wallet might misread."""
+    return token(units, asset).replace(",", "")
 
 
 def when(at: dt.datetime) -> str:

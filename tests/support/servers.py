@@ -75,5 +75,6 @@ def environment(cluster: Cluster, database: str, *, redis_url: str, app_url: str
         "XERO_CLIENT_SECRET": "sandbox-app-secret",
         "XERO_REDIRECT_URI": f"{app_url.replace('127.0.0.1', 'localhost')}/xero/callback",
         **{f"XERO_{name}_BASE": f"{sandbox_url}/xero" for name in ("API", "IDENTITY", "LOGIN", "APP")},
+        "ENABLE_HEDERA_PAYMENTS": "1",
         "LOG_LEVEL": "WARNING",
     }
