@@ -56,6 +56,18 @@ RULES = (
         },
     ),
     Rule(
+        "journals are written in one place, which knows what is closed",
+        PRODUCT,
+        rules.inserts_journals,
+        bad=(
+            "session.execute(insert(Journal).values(x=1))",
+            "session.add(LedgerEntry(x=1))",
+            "_X = text('INSERT INTO journals (x) VALUES (1)')",
+        ),
+        good="session.execute(select(Journal.id))",
+        excepted={"provvypay/services/ledger/journals.py::": "this is the place"},
+    ),
+    Rule(
         "no float comes near money",
         BOOKS,
         rules.uses_floats,

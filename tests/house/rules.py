@@ -74,6 +74,19 @@ def inserts_status_events(source: Source) -> Iterator[str]:
             yield hit(source, node, "INSERT INTO link_status_events")
 
 
+def inserts_journals(source: Source) -> Iterator[str]:
+    """Writes a journal or its entries, by the models or by SQL."""
+    books = {"Journal", "LedgerEntry"}
+    for name, call in calls(source.tree):
+        last = name.rpartition(".")[2]
+        inserted = {dotted(part).rpartition(".")[2] for part in call.args} if last == "insert" else {last}
+        if inserted & books:
+            yield hit(source, call, name)
+    for text, node in strings(source.tree):
+        if re.search(r"INSERT INTO (journals|ledger_entries)", text, re.IGNORECASE):
+            yield hit(source, node, "INSERT INTO journals")
+
+
 def uses_floats(source: Source) -> Iterator[str]:
     """Has a float: a literal, a conversion, an annotation, or a division of what may be integers."""
     for node in ast.walk(source.tree):

@@ -8,7 +8,8 @@ from tests.journeys.sights import shop
 
 pytestmark = pytest.mark.browser
 
-CUT_OFF = """() => [...document.querySelectorAll(".books .number:not(:empty), .books .main, .books tfoot th")]
+CUT_OFF = """() => [...document.querySelectorAll(
+    ":is(.books, .ledger) :is(.number:not(:empty), .main, tfoot th)")]
   .filter((cell) => cell.getBoundingClientRect().right > document.documentElement.clientWidth
     || cell.scrollWidth > cell.clientWidth + 1 || cell.getBoundingClientRect().width === 0)
   .map((cell) => cell.textContent.trim())"""
@@ -34,3 +35,16 @@ def test_the_trial_balance_fits_a_phone(make, member, live_app):
     shown = row.locator(".number:not(:empty)")
     expect(shown).to_have_count(1)
     assert shown.evaluate(f"(cell) => {side}") in {'"Debit"', '"Credit"'}
+
+
+def test_the_other_books_fit_a_phone_too(make, member, live_app):
+    seen = shop(make, live_app)
+    merchant = member()
+    paths = ["/ledger", "/ledger/accounts/1050", "/ledger/chart", seen.path("by card", "?tab=books")]
+
+    for path in paths:
+        page = merchant.go(path)
+        for width in (320, 390, 768):
+            page.set_viewport_size({"width": width, "height": 740})
+            assert page.evaluate(CUT_OFF) == [], (path, width)
+            assert not page.evaluate(HIDDEN_BEHIND_AN_EDGE), (path, width)
