@@ -11,32 +11,29 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from provvypay.domain.payments import IncomingPayment
 from provvypay.domain.roles import Role
 from provvypay.domain.statuses import LinkStatus
-from provvypay.flows.current_rates import current_rates
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
 from provvypay.services.ledger import causes, exports, journal_views, statements
-from provvypay.services.settlement import settle
-from tests.support.database import acting_as
+from tests.support.crypto import arrives, quoted, receiving
 from tests.support.factories import NOISE
 from tests.support.hostile import MARKUP, planted
 
 DAY = dt.timedelta(days=1)
 
 
-def paid(make, *, days_ago=0, tokens=None, **details):
-    """Make a link and let money arrive for it, by card or in HBAR."""
+def paid(make, *, days_ago=0, **details):
+    """Make a link and let money arrive for it by card."""
     link = make.link(**details)
-    arrived = make.incoming_payment(link, occurred_at=now() - days_ago * DAY)
-    if tokens:
-        arrived = IncomingPayment(
-            link.organization_id, link.id, "HEDERA", uuid.uuid4().hex, link.amount_minor, link.currency,
-            arrived.occurred_at, "1051", asset="HBAR", asset_amount=tokens,
-        )  # fmt: skip
-    with acting_as("worker"), transaction(link.organization_id) as session:
-        settle(session, arrived, current_rates(), now=now())
+    make.settled(link, make.incoming_payment(link, occurred_at=now() - days_ago * DAY))
+    return link
+
+
+def paid_in_hbar(make, **details):
+    """Make a link over 310.00 and let 1,240 HBAR arrive for it."""
+    link, account = make.link(amount_minor=310_00, **details), receiving(make.merchant)
+    assert arrives(account, link, quoted(account, link, "HBAR", rate="0.25"), "HBAR").held_as is None
     return link
 
 
@@ -58,13 +55,13 @@ def hrefs(page, start):
 
 
 def test_the_ledger_shows_every_currency_and_token_and_each_figure_leads_on(make, signed_in):
-    paid(make, amount_minor=310_00, tokens=123_456_789_012)
+    paid_in_hbar(make)
     paid(make, amount_minor=55_00, currency="USD")
     client = signed_in(Role.ACCOUNTANT)
 
     page = client.get("ledger.index")
 
-    assert "1,234.56789012 HBAR" in page.text
+    assert "1,240.00000000 HBAR" in page.text
     assert "AUD 310.00 Dr" in page.text
     assert "USD 55.00 Cr" in page.text
     assert "7000" not in page.text
@@ -269,13 +266,13 @@ def test_money_of_a_closed_day_says_so_wherever_it_is_shown(make, signed_in):
 
 
 def test_the_books_of_a_link_sum_up_by_account_and_lead_to_each(make, signed_in):
-    link = paid(make, amount_minor=310_00, tokens=123_456_789_012)
+    link = paid_in_hbar(make)
     client = signed_in()
 
     page = client.get("links.show", link_id=link.id, tab="books")
 
     assert "What this link did to each account" in page.text
-    assert "1,234.56789012 HBAR" in page.text
+    assert "1,240.00000000 HBAR" in page.text
     found = set(hrefs(page, "/ledger/accounts/"))
     assert found == {f"/ledger/accounts/{code}?currency=AUD" for code in ("1051", "1200", "4000")}
     sums = " ".join(page.text[page.text.index("What this link did") :].split())
@@ -286,7 +283,7 @@ def test_the_books_of_a_link_sum_up_by_account_and_lead_to_each(make, signed_in)
 
 
 def test_the_books_are_taken_along_as_files(make, signed_in):
-    link = paid(make, amount_minor=310_00, tokens=123_456_789_012, reference="=1+1")
+    link = paid_in_hbar(make, reference="=1+1")
     paid(make, days_ago=20, amount_minor=10_00)
     client = signed_in()
 
@@ -300,7 +297,7 @@ def test_the_books_are_taken_along_as_files(make, signed_in):
     ]  # fmt: skip
     (entry,) = statement
     assert (entry["debit"], entry["balance"], entry["side"]) == ("310.00", "310.00", "Dr")
-    assert (entry["asset"], entry["asset_amount"]) == ("HBAR", "1234.56789012")
+    assert (entry["asset"], entry["asset_amount"]) == ("HBAR", "1240.00000000")
     assert entry["date"].endswith(("+11:00", "+10:00"))
     assert [(row["account"], row["debit"], row["credit"]) for row in journals if row["kind"] == "Sale"] == [
         ("1200", "310.00", ""), ("4000", "", "310.00"),

@@ -19,6 +19,7 @@ TITLES = {
     "SALE": "Sale",
     "PAYMENT": "Payment",
     "CREDIT": "Money held for a customer",
+    "SUSPENSE": "Money of unknown purpose",
     "FEE": "Processor fee",
     "CONVERSION_OUT": "Converted by Stripe, out",
     "CONVERSION_IN": "Converted by Stripe, in",

@@ -62,9 +62,11 @@ _PROSPECT = text("""
         AND effective_at >= coalesce(CAST(:since AS timestamptz), '-infinity')
         AND effective_at < coalesce(CAST(:until AS timestamptz), 'infinity')) AS journals,
         (SELECT count(*) FROM payment_exceptions x
-         JOIN payments p ON p.organization_id = x.organization_id AND p.id = x.payment_id
+         LEFT JOIN payments p ON p.organization_id = x.organization_id AND p.id = x.payment_id
+         LEFT JOIN hedera_transfers t ON t.organization_id = x.organization_id AND t.id = x.transfer_id
          WHERE x.organization_id = :org AND x.state <> 'RESOLVED'
-            AND p.occurred_at < coalesce(CAST(:wanted AS timestamptz), '-infinity')) AS open_exceptions
+            AND coalesce(p.occurred_at, to_timestamp(CAST(t.consensus_timestamp AS float8)))
+                < coalesce(CAST(:wanted AS timestamptz), '-infinity')) AS open_exceptions
 """)
 
 
