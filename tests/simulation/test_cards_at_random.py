@@ -149,6 +149,14 @@ class CardsAtRandom(RuleBasedStateMachine):
         self._try(expire_links)
 
     @precondition(lambda self: self.sessions)
+    @rule(choice=st.integers(0, 50), fee=st.integers(0, 45))
+    def a_fee_becomes_another(self, choice: int, fee: int) -> None:
+        session = self.sessions[choice % len(self.sessions)]
+        for charge in self.sandbox.get("/stripe/books")["charges"]:
+            if charge["session"] == session and charge["fee"] is not None:
+                self.sandbox.post("/stripe/fees/rename", charge=charge["charge"], fee=fee)
+
+    @precondition(lambda self: self.sessions)
     @rule(fault=st.sampled_from(WEATHER))
     def weather(self, fault: dict[str, Any]) -> None:
         self.sandbox.fault(**fault)
