@@ -33,3 +33,24 @@ def due_expiries(session: Session, *, most: int, after: DueLink = FIRST_DUE) -> 
         {"most": most, "after": after.expires_at, "after_id": after.link_id},
     )
     return [DueLink(row.organization_id, row.link_id, row.expires_at) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An account a link showed with a quote, and since when: it may have been paid there."""
+
+    hedera_account_id: uuid.UUID
+    since: dt.datetime
+
+
+_SHOWN = text("""
+    SELECT q.hedera_account_id, min(q.created_at) AS since
+    FROM payment_attempts q JOIN hedera_accounts a ON a.id = q.hedera_account_id AND a.network = :network
+    WHERE q.organization_id = :org AND q.link_id = :link_id GROUP BY 1 ORDER BY 2
+""")
+
+
+def shown_accounts(session: Session, due: DueLink, network: str) -> list[Shown]:
+    """Return the accounts a link showed; none for a link that never gave a quote."""
+    rows = session.execute(_SHOWN, {"org": due.organization_id, "link_id": due.link_id, "network": network})
+    return [Shown(row.hedera_account_id, row.since) for row in rows]

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from provvypay.domain import claim_answers
 from provvypay.domain.assets import ASSETS
 from provvypay.domain.money import format_grouped
 from provvypay.domain.statuses import ExceptionKind, LinkStatus
@@ -95,6 +96,11 @@ def _fee_adjusted(row: Any) -> str:
     return f"{_money(row.data, 'before_minor')} before, {_money(row.data, 'fee_minor')} now"
 
 
+def _transaction(row: Any) -> str:
+    sentence = claim_answers.sentence_for(str(row.data.get("answer", "")))
+    return " ".join(filter(None, (str(row.data.get("transaction_id", "")), sentence)))
+
+
 def _nothing(_row: Any) -> None:
     return None
 
@@ -130,6 +136,9 @@ _TOLD: dict[str, Told] = {
         _says("The customer’s bank did not send it. Nothing was charged."),
     ),
     "quote.given": Told("wallet", None, "Customer chose a token and was given a price", _quoted),
+    "transfer.claimed": Told("info", None, "A transaction was reported", _transaction),
+    "transfer.found": Told("circle-check", None, "The reported transaction was found", _transaction),
+    "transfer.refused": Told("circle-cross", None, "The reported transaction does not pay this link", _transaction),
     "fee.booked": Told("book", None, "Processor fee booked", _fee),
     "fee.adjusted": Told("book", None, "Processor fee adjusted", _fee_adjusted),
 }
