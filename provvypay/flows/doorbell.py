@@ -24,6 +24,12 @@ def ring_outbox() -> bool:
     return queue.ring("default", "provvypay.jobs.messages.relay_outbox", job_id=f"outbox-{uuid.uuid4().hex}")
 
 
+def ring_claim(organization_id: uuid.UUID, claim_id: uuid.UUID) -> bool:
+    """Ring for one reported transaction; say whether Redis took it."""
+    function = "provvypay.jobs.hedera.check_claim"
+    return queue.ring("hedera", function, str(organization_id), str(claim_id), job_id=f"claim-{claim_id}")
+
+
 def ring_inbox(row_id: uuid.UUID, *, again: bool = False) -> bool:
     """Ring for one event; say whether Redis took it.
 

@@ -13,7 +13,7 @@ and 504 come from the load balancer and may be HTML. Odd ways of theirs that dec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -115,17 +115,17 @@ class Client:
         return found[0] if found else None
 
     def logs(
-        self, contract: str, *, since: str, until: str, topic0: str, topic2: str | None = None
+        self, contract: str, *, since: str, until: str, topic0: str, topic2: Sequence[str] = ()
     ) -> Iterator[records.LogEntry]:
         """Yield a contract's logs between two consensus times, both included, oldest first, in windows of seven days.
 
         :param topic0: the event's signature, 0x and 64 hex digits
-        :param topic2: its second indexed value; of an ERC-20 transfer, the receiver
+        :param topic2: its second indexed value, any of these; of an ERC-20 transfer, the receiver
         """
         path = f"/api/v1/contracts/{contract}/results/logs"
-        query = {"topic0": topic0, "order": "asc", "limit": PER_PAGE}
-        if topic2 is not None:
-            query["topic2"] = topic2
+        query: dict[str, str | Sequence[str]] = {"topic0": topic0, "order": "asc", "limit": PER_PAGE}
+        if topic2:
+            query["topic2"] = list(topic2)
         for low, high in _windows(since, until, LOG_WINDOW_SECONDS):
             for body in self._bodies(path, {**query, "timestamp": [f"gte:{low}", f"lte:{high}"]}):
                 yield from (reading.log_entry(one) for one in _items(body, "logs"))

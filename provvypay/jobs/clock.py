@@ -30,9 +30,10 @@ def tick() -> list[str]:
     with transaction() as session:
         due = schedule.claim_due(session, list(scheduled.JOBS))
     for name in due:
-        rung = queue.ring(
-            "default", "provvypay.jobs.scheduled.run", name, job_id=f"{name.replace('.', '-')}-{int(time.time())}"
-        )
+        # A ring that still waits, or runs, is not repeated within its while; after it its worker may be dead.
+        within = int(time.time()) // scheduled.RINGS_ONCE_IN.get(name, 1)
+        job_id = f"{name.replace('.', '-')}-{within}"
+        rung = queue.ring(scheduled.QUEUE_OF.get(name, "default"), "provvypay.jobs.scheduled.run", name, job_id=job_id)
         if not rung:
             log.warning("clock.without_redis", job=name)
             scheduled.run(name)

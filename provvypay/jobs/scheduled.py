@@ -10,11 +10,14 @@ from provvypay.flows.check_coins import check_coins
 from provvypay.flows.deliver import relay_outbox
 from provvypay.flows.expire_links import expire_links
 from provvypay.flows.fill_snapshots import fill_snapshots, prune_history
+from provvypay.flows.hedera_values import value_again
+from provvypay.flows.hedera_watch import watch
 from provvypay.flows.refresh_rates import refresh_rates
 from provvypay.flows.stripe_backfill import backfill_events
 from provvypay.flows.stripe_payment import check_sessions
 from provvypay.flows.stripe_setup import watch_account
 from provvypay.flows.stripe_webhook import sweep_inbox
+from provvypay.flows.transfer_claims import check_claims
 from provvypay.kit.db import transaction
 from provvypay.kit.settings import Settings
 from provvypay.services import schedule
@@ -32,7 +35,16 @@ JOBS: dict[str, Callable[[], object]] = {
     "rates.fill": fill_snapshots,
     "rates.prune": prune_history,
     "rates.coins": check_coins,
+    "hedera.watch": watch,
+    "hedera.claims": check_claims,
+    "hedera.values": value_again,
 }
+
+QUEUE_OF = {"hedera.watch": "hedera", "hedera.claims": "hedera"}
+"""default, where nothing else is said: what waits for a mirror node keeps nothing else waiting"""
+
+RINGS_ONCE_IN = {"hedera.watch": 10, "hedera.claims": 10}
+"""seconds within which a ring is not repeated while the one before waits or runs"""
 
 AT_THE_START = ("stripe.account", "rates.coins")
 """also when a clock starts: settings may have changed"""
@@ -51,6 +63,9 @@ def seconds_between(settings: Settings) -> dict[str, int]:
         "rates.fill": 300,
         "rates.prune": 3600,
         "rates.coins": 24 * 3600,
+        "hedera.watch": 1,
+        "hedera.claims": 2,
+        "hedera.values": 60,
     }
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
+from provvypay.kit import settings as kit_settings
 from provvypay.kit.db import transaction
+from provvypay.kit.settings import Settings
 from provvypay.models.payment_link import PaymentLink
-from tests.support.database import acting_as
+from tests.support.database import Observer, acting_as
 from tests.support.factories import Make
+from tests.support.hedera import Ledger, leave_the_mirror_alone_no_more, prices_are
+from tests.support.rates import forget_rates
 from tests.support.sandbox import SandboxControl
 
 
@@ -73,3 +78,22 @@ def link(make: Make, sandbox: SandboxControl) -> PaymentLink:
 @pytest.fixture
 def books(link: PaymentLink) -> Books:
     return Books(link)
+
+
+@pytest.fixture
+def crypto_on(settings: Settings, sandbox: SandboxControl, observer: Observer) -> Iterator[None]:
+    """An installation that takes tokens, whose mirror node nobody has offended, and the quotes' rates of the moment."""
+    leave_the_mirror_alone_no_more()
+    kit_settings.use(replace(settings, enable_hedera_payments=True))
+    prices_are(sandbox, observer)
+    yield
+    kit_settings.use(settings)
+    forget_rates(observer)
+
+
+@pytest.fixture
+def ledger(crypto_on: None, sandbox: SandboxControl, observer: Observer, make: Make) -> Ledger:
+    """An account of the test's merchant on the sandbox's ledger, watched."""
+    with acting_as("web"):
+        merchant = make.merchant
+    return Ledger(sandbox, observer, merchant)

@@ -199,7 +199,7 @@ def test_an_erc_20_transfer_is_a_log_that_names_its_transaction(mirror, send):
     (log,) = [
         one
         for one in mirror.logs(
-            AUDD, since=since, until=until, topic0=TRANSFER, topic2=f"0x{second.evm_address[2:]:0>64}"
+            AUDD, since=since, until=until, topic0=TRANSFER, topic2=[f"0x{second.evm_address[2:]:0>64}"]
         )
         if one.consensus_timestamp == made["consensus_timestamp"]
     ]
