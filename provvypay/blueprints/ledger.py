@@ -52,6 +52,9 @@ def account(code: str) -> Response:
     cursor = keyset.decode(request.args.get("cursor"))
     with transaction(current_org.id) as session:
         view = statements.account(session, current_org.id, code, currency, within=within)
+        if "currency" not in request.args and view.currencies and currency not in view.currencies:
+            currency = view.currencies[0]
+            view = statements.account(session, current_org.id, code, currency, within=within)
         page = statements.page(session, current_org.id, code, currency, within=within, cursor=cursor)
     address: dict[str, Any] = {"code": code, "currency": currency} | chosen.address()
     return render(
@@ -109,6 +112,7 @@ def journals() -> Response:
         days=chosen,
         address=address,
         kinds=sorted(TITLES.items(), key=lambda kind: kind[1]),
+        states=list(journal_list.STATES.items()),
         chart=[(row.code, f"{row.code} {row.name}") for row in chart if row.is_used],
         next_url=url_for("ledger.journals", **address, cursor=page.older) if page.older else None,
         prev_url=url_for("ledger.journals", **address, cursor=page.newer) if page.newer else None,

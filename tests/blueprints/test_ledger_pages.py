@@ -87,6 +87,15 @@ def test_a_statement_of_some_days_opens_with_what_was_before(make, signed_in):
     assert "No entries in these days" in nothing.text
 
 
+def test_an_account_without_the_organizations_currency_shows_what_it_has(make, signed_in):
+    paid(make, currency="USD", amount_minor=55_00)
+
+    page = signed_in().get("ledger.account", code="4000")
+
+    assert "USD 55.00 Cr" in page.text
+    assert "/ledger/journals?currency=USD" in hrefs(signed_in().get("ledger.trial_balance"), "/ledger/journals")
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 50])
 def test_pages_of_some_days_join_without_a_gap(make, size):
     for number in range(5):
@@ -255,7 +264,8 @@ def test_money_of_a_closed_day_says_so_wherever_it_is_shown(make, signed_in):
     with transaction(link.organization_id) as session:
         moved = journal_views.of_link(session, link.organization_id, link.id)[0]
 
-    assert "Of a closed period" in client.get("ledger.journals").text
+    assert len(hrefs(client.get("ledger.journals", state="moved"), "/ledger/journals/")) == 4
+    assert hrefs(client.get("ledger.journals", state="reversed"), "/ledger/journals/") == []
     assert "in a closed period" in client.get("ledger.account", code="4000").text
     page = client.get("ledger.journal", journal_id=moved.id)
     assert "that period was closed" in page.text

@@ -19,6 +19,9 @@ from provvypay.services.numbers import journal_number
 
 PAGE_SIZE = 50
 
+STATES = {"reversal": "Reversals", "reversed": "Reversed", "moved": "Of a closed period"}
+"""what else a journal can be, as filters call it"""
+
 _KIND = re.compile(r"[A-Z_]{1,40}", re.ASCII)
 _ACCOUNT = re.compile(r"[0-9]{4}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
@@ -34,6 +37,8 @@ class Filter:
     currency: str = ""
     number: str = ""
     """as typed: J-4F0A92C1"""
+    state: str = ""
+    """one of STATES"""
     within: Range = ALWAYS
 
     @classmethod
@@ -43,9 +48,10 @@ class Filter:
         :param within: the stretch of time it names, in the organization's zone
         """
         shapes = {"kind": _KIND, "account": _ACCOUNT, "currency": _CURRENCY, "number": _NUMBER}
+        state = sent.get("state", "")
         asked = {name: sent.get(name, "").strip() for name in shapes}
         good = {name: typed for name, typed in asked.items() if shapes[name].fullmatch(typed)}
-        return cls(**good, within=within)
+        return cls(**good, state=state if state in STATES else "", within=within)
 
     @property
     def is_set(self) -> bool:
@@ -54,8 +60,8 @@ class Filter:
 
     def address(self) -> dict[str, str]:
         """Return what of it stands in addresses, but for the days, which the view knows as they were typed."""
-        named = {"kind": self.kind, "account": self.account, "currency": self.currency, "number": self.number}
-        return {name: value for name, value in named.items() if value}
+        names = ("kind", "account", "currency", "number", "state")
+        return {name: value for name in names if (value := getattr(self, name))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,12 @@ class JournalRow:
     is_reversal: bool
     is_reversed: bool
 
+
+_OF_STATE = {
+    "reversal": "j.reverses_id IS NOT NULL",
+    "reversed": "EXISTS (SELECT FROM journals r WHERE r.organization_id = :org AND r.reverses_id = j.id)",
+    "moved": "j.moved_from IS NOT NULL",
+}
 
 _PAGE = """
     WITH page AS (
@@ -111,7 +123,7 @@ def page(
 
 def where(chosen: Filter) -> tuple[str, dict[str, Any]]:
     """Return the conditions of a filter on `journals j`, and their values."""
-    conditions: list[str] = []
+    conditions: list[str] = [_OF_STATE[chosen.state]] if chosen.state else []
     given: dict[str, Any] = {}
     if chosen.kind:
         conditions.append("j.kind = :kind")
