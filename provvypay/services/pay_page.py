@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from provvypay.services.pay_tokens import NOTHING, Crypto
+
 
 class Face(StrEnum):
     """What the page says at its first glance."""
 
     CHOOSE = "CHOOSE"
+    SEND = "SEND"
+    """a token was chosen: what to send where"""
     PROCESSING = "PROCESSING"
     PAID = "PAID"
     EXPIRED = "EXPIRED"
@@ -44,6 +48,12 @@ class Came(StrEnum):
     """the hosted page was not opened: too many cards were declined from this network"""
     REFUSED = "refused"
     """the hosted page could not be opened: the card partner does not take it"""
+    OFTEN = "often"
+    """no price was given, no transaction looked up: too many tries in a row"""
+    NOT_TAKEN = "not-taken"
+    """no transaction is looked up: the payee takes no tokens, or too many were reported for this link"""
+    NOT_OFFERED = "not-offered"
+    """no price was given: the token is not offered any more"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,13 @@ class PayPage:
     """while PROCESSING: the bank confirms this payment in days, not in seconds"""
     held: bool = False
     """whether money arrived that waits for the payee's decision: too late, a second time, or another amount"""
+    crypto: Crypto = NOTHING
+    """all about paying with a token"""
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether the page need not ask again."""
+        return self.face.is_final and not self.crypto.waits
 
 
 NOTICES: dict[Came, Notice] = {
@@ -145,6 +162,22 @@ NOTICES: dict[Came, Notice] = {
         "warn",
         "Card payments pause for your network",
         "Many cards were declined from it. Nothing was charged; try again later, or from another connection.",
+    ),
+    Came.OFTEN: Notice(
+        "warn",
+        "Wait a minute",
+        "You tried this many times in a row. Nothing was charged; try again in a minute.",
+    ),
+    Came.NOT_TAKEN: Notice(
+        "warn",
+        "We did not look it up",
+        "Too many transactions were reported for this link, or it takes no tokens any more. A payment that was made is"
+        " seen all the same.",
+    ),
+    Came.NOT_OFFERED: Notice(
+        "warn",
+        "This token is not offered at the moment",
+        "The list below says why. Choose another way, or come back later.",
     ),
     Came.REFUSED: Notice(
         "warn",

@@ -1,24 +1,31 @@
 """Read what the pay page shows, by short code: two statements, because many people wait on this page at once.
 
 The first finds whose link it is and enters that organization; the second reads all the rest under row-level security.
+A link that takes tokens, or was paid with one, needs a few more (pay_crypto.py).
 No more leaves here than the page needs: no ids, nothing about the customer.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from provvypay.domain.statuses import LinkStatus, SessionState
+from provvypay.domain.statuses import LinkStatus, Provider, SessionState
 from provvypay.kit.db import Statement
-from provvypay.services import declines
+from provvypay.services import declines, pay_crypto
 from provvypay.services.link_views import method
 from provvypay.services.numbers import receipt_number
+from provvypay.services.pay_crypto import TokensNow
 from provvypay.services.pay_page import NOTICES, Came, Card, Face, Notice, Payee, PayLink, PayPage, Receipt
+from provvypay.services.pay_tokens import NOTHING, Crypto
 
 _PAUSED = "Many cards were declined here in a short time, so cards pause for a while. Nothing was charged."
+
+# The hosted card page asks for the whole amount.
+_REST = "A part came as a token already; a card would pay all of it again."
 
 # Row-level security reads app.org_id when the next statement begins, so one statement cannot do both.
 _ENTER = Statement("""
@@ -30,10 +37,13 @@ _ENTER = Statement("""
 _READ = Statement("""
     SELECT l.short_code, l.status, l.amount_minor, l.currency, l.description, l.reference, l.expires_at,
         l.return_url, l.methods, o.name, o.time_zone, m.legal_name, m.legal_id, m.support_email, m.card_enabled,
+        m.crypto_enabled, m.quote_window_seconds,
         c.state AS session_state, c.payment_status, c.decline_code,
         s.id AS settlement_id, s.settled_at, p.provider, p.asset, p.provider_reference,
         (SELECT max(CAST(e.data ->> 'until' AS timestamptz)) FROM payment_events e
          WHERE e.link_id = l.id AND e.kind = 'card.paused' AND e.organization_id = :org) AS cards_paused_until,
+        EXISTS (SELECT FROM payment_attempts a
+            WHERE a.link_id = l.id AND a.organization_id = :org AND a.method <> 'CARD') AS has_quotes,
         EXISTS (SELECT FROM payment_events e JOIN payment_exceptions x ON x.payment_id = e.payment_id
             WHERE e.link_id = l.id AND e.kind = 'payment.held' AND e.organization_id = :org
               AND x.organization_id = :org AND x.state = 'OPEN') AS held
@@ -59,7 +69,14 @@ _OWN_SESSION = Statement("""
 
 
 def read(
-    session: Session, short_code: str, *, now: dt.datetime, cards_on: bool, came: Came | None = None
+    session: Session,
+    short_code: str,
+    *,
+    now: dt.datetime,
+    cards_on: bool,
+    came: Came | None = None,
+    tokens: TokensNow | None = None,
+    asset: str = "",
 ) -> PayPage | None:
     """Return the pay page of a link; None for a code nobody has, and for a draft, which nobody may know of.
 
@@ -67,6 +84,8 @@ def read(
     :param short_code: normalized
     :param cards_on: whether this deployment takes cards at all
     :param came: how the customer got here, if we know
+    :param tokens: the network and the rates of the moment; None while this deployment takes no tokens
+    :param asset: the token the customer has chosen, or an empty text
     """
     found = _enter(session, short_code)
     if found is None:
@@ -74,8 +93,9 @@ def read(
     row = _READ.run(session, {"org": found.organization_id, "id": found.link_id}).fetchone()
     if row is None or row.status in {LinkStatus.NEW, LinkStatus.DRAFT}:
         return None
-    card = _card(row, cards_on=cards_on, now=now)
-    face = _face(row, card, now=now, returned=came is Came.RETURNED)
+    crypto = _crypto(session, found, row, tokens, asset=asset, now=now)
+    card = _card(row, crypto, cards_on=cards_on, now=now)
+    face = _face(row, card, crypto, now=now, returned=came is Came.RETURNED)
     return PayPage(
         face=face,
         payee=Payee(row.name, monogram(row.name), row.legal_name, row.legal_id, row.support_email),
@@ -90,11 +110,38 @@ def read(
             return_url=row.return_url,
         ),
         card=card,
-        receipt=_receipt(row) if face is Face.PAID else None,
-        notice=_notice(row, came) if face is Face.CHOOSE else None,
+        receipt=_receipt(row, crypto) if face is Face.PAID else None,
+        notice=_notice(row, crypto, came) if face in {Face.CHOOSE, Face.SEND} else None,
         delayed=face is Face.PROCESSING and _on_its_way(row),
-        held=row.held,
+        held=row.held or bool(crypto.held),
+        crypto=crypto,
     )
+
+
+def _crypto(
+    session: Session, found: Any, row: Any, tokens: TokensNow | None, *, asset: str, now: dt.datetime
+) -> Crypto:
+    """Return what there is to say of tokens; for a link that takes none and got none, nothing, without asking."""
+    is_open = row.status == LinkStatus.OPEN
+    takes = is_open and tokens is not None and row.crypto_enabled and set(row.methods) - {"CARD"}
+    if not takes and row.provider != Provider.HEDERA and not row.has_quotes:
+        return NOTHING
+    asked = pay_crypto.Asked(
+        organization_id=found.organization_id,
+        link_id=found.link_id,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        methods=row.methods,
+        window=dt.timedelta(seconds=row.quote_window_seconds),
+        ends_at=row.expires_at,
+        asset=asset if is_open else "",
+    )
+    crypto = pay_crypto.read(session, asked, now=now)
+    has_ended = asked.ends_at is not None and now >= asked.ends_at
+    if not takes or tokens is None or has_ended or crypto.sending is not None:
+        return crypto
+    choices = pay_crypto.choices(session, asked, crypto.due_minor, tokens, now=now)
+    return replace(crypto, choices=choices, window=asked.window)
 
 
 def has_session(session: Session, short_code: str, provider_session_id: str) -> bool:
@@ -122,7 +169,7 @@ def monogram(name: str) -> str:
     return "".join(letters[:2]) or "?"
 
 
-def _face(row: Any, card: Card, *, now: dt.datetime, returned: bool) -> Face:
+def _face(row: Any, card: Card, crypto: Crypto, *, now: dt.datetime, returned: bool) -> Face:
     if row.status != LinkStatus.OPEN:
         return Face(row.status)
     if _on_its_way(row) or (returned and row.session_state == SessionState.OPEN):
@@ -130,7 +177,9 @@ def _face(row: Any, card: Card, *, now: dt.datetime, returned: bool) -> Face:
     if row.expires_at is not None and now >= row.expires_at:
         # The sweep has not been here yet; no payment is started after the end all the same.
         return Face.EXPIRED
-    return Face.CHOOSE if card.available else Face.UNAVAILABLE
+    if crypto.sending is not None:
+        return Face.SEND
+    return Face.CHOOSE if card.available or crypto.can_choose else Face.UNAVAILABLE
 
 
 def _on_its_way(row: Any) -> bool:
@@ -138,7 +187,7 @@ def _on_its_way(row: Any) -> bool:
     return bool(row.session_state == SessionState.COMPLETE and row.payment_status == "unpaid")
 
 
-def _card(row: Any, *, cards_on: bool, now: dt.datetime) -> Card:
+def _card(row: Any, crypto: Crypto, *, cards_on: bool, now: dt.datetime) -> Card:
     if not cards_on:
         return Card(available=False, reason="Card payments are switched off at the moment.")
     if "CARD" not in row.methods:
@@ -147,26 +196,28 @@ def _card(row: Any, *, cards_on: bool, now: dt.datetime) -> Card:
         return Card(available=False, reason=f"{row.name} does not take cards at the moment.")
     if row.cards_paused_until and row.cards_paused_until > now:
         return Card(available=False, reason=_PAUSED, paused_until=row.cards_paused_until)
+    if crypto.parts:
+        return Card(available=False, reason=_REST)
     return Card(available=True, reason=None)
 
 
-def _receipt(row: Any) -> Receipt:
+def _receipt(row: Any, crypto: Crypto) -> Receipt:
     return Receipt(
         number=receipt_number(row.settlement_id),
         paid_at=row.settled_at,
-        method=method(row.provider, row.asset),
+        method=f"{row.asset} on Hedera" if crypto.settled else method(row.provider, row.asset),
         reference=row.provider_reference,
     )
 
 
-def _notice(row: Any, came: Came | None) -> Notice | None:
+def _notice(row: Any, crypto: Crypto, came: Came | None) -> Notice | None:
     if row.payment_status == "failed":
         return Notice(
             "warn",
             "Your payment did not arrive",
             "Your bank did not send it in the end. Nothing was charged; you can pay again below.",
         )
-    if row.held or row.session_state == SessionState.COMPLETE:
+    if (row.held or row.session_state == SessionState.COMPLETE) and not (crypto.held or crypto.parts):
         # Paid, and yet the link is open: what arrived was not what was asked for, and is held as an exception.
         return Notice(
             "warn",

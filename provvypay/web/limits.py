@@ -33,6 +33,18 @@ CHECKOUT_ADDRESS = Limit("checkout.address", 20, 60)
 """one address on all links"""
 CHECKOUT_LINK = Limit("checkout.link", 30, 60)
 """one link from all addresses; wide, because it must not be a way to keep a customer from paying"""
+QUOTE_VISITOR = Limit("quote.visitor", 12, 60)
+"""one address on one link: a token, another one, back, and a price that ended; a price that holds is given again"""
+QUOTE_ADDRESS = Limit("quote.address", 60, 60)
+"""one address on all links"""
+QUOTE_LINK = Limit("quote.link", 60, 60)
+"""one link from all addresses; each price is a row that stays"""
+CLAIM_VISITOR = Limit("claim.visitor", 6, 60, first_wait=30, longest_wait=900)
+"""one address on one link: an id, and an id that was mistyped; each is a question to the mirror node"""
+CLAIM_ADDRESS = Limit("claim.address", 30, 60)
+"""one address on all links"""
+CLAIM_LINK = Limit("claim.link", 20, 60)
+"""one link from all addresses"""
 PUBLIC_READ = Limit("public.read", 300, 60)
 """the other pages for everybody"""
 PUBLIC_FORM = Limit("public.form", 60, 60)
@@ -40,9 +52,14 @@ PUBLIC_FORM = Limit("public.form", 60, 60)
 
 LIMITS = (
     PAY_READ, PAY_MISS, PAY_MISSES, PAY_GUESS, CHECKOUT_VISITOR, CHECKOUT_ADDRESS, CHECKOUT_LINK, CARD_DECLINES,
-    PUBLIC_READ, PUBLIC_FORM,
+    QUOTE_VISITOR, QUOTE_ADDRESS, QUOTE_LINK, CLAIM_VISITOR, CLAIM_ADDRESS, CLAIM_LINK, PUBLIC_READ, PUBLIC_FORM,
 )  # fmt: skip
-CLOSED = frozenset({CHECKOUT_VISITOR, CHECKOUT_ADDRESS, CHECKOUT_LINK, CARD_DECLINES, PUBLIC_FORM})
+CLOSED = frozenset(
+    {
+        CHECKOUT_VISITOR, CHECKOUT_ADDRESS, CHECKOUT_LINK, CARD_DECLINES, QUOTE_VISITOR, QUOTE_ADDRESS, QUOTE_LINK,
+        CLAIM_VISITOR, CLAIM_ADDRESS, CLAIM_LINK, PUBLIC_FORM,
+    }
+)  # fmt: skip
 """what is refused when the limiter itself fails"""
 
 BY_ENDPOINT = {
@@ -75,6 +92,12 @@ _SENTENCES = {
     CHECKOUT_ADDRESS: "The card page was opened many times from your network. Nothing was charged.",
     CHECKOUT_LINK: "The card page of this link was opened many times. Nothing was charged.",
     CARD_DECLINES: "Many cards were declined from your network. Nothing was charged.",
+    QUOTE_VISITOR: "The price was asked for several times in a row. Nothing was charged.",
+    QUOTE_ADDRESS: "Prices were asked for many times from your network. Nothing was charged.",
+    QUOTE_LINK: "The price of this link was asked for many times. Nothing was charged.",
+    CLAIM_VISITOR: "Several transactions were reported in a row.",
+    CLAIM_ADDRESS: "Many transactions were reported from your network.",
+    CLAIM_LINK: "Many transactions were reported for this link.",
     PUBLIC_READ: "Many pages were asked for from your network.",
     PUBLIC_FORM: "Many forms were sent from your network.",
 }
@@ -148,6 +171,33 @@ def may_start_checkout(code: str) -> None:
             Ask(CHECKOUT_VISITOR, limiter.subject_of(address(), code)),
             Ask(CHECKOUT_ADDRESS, own),
             Ask(CHECKOUT_LINK, limiter.subject_of(code)),
+        )
+    )
+
+
+def may_ask_a_price(code: str) -> None:
+    """Let a visitor have a quote for a link, or not.
+
+    :raises Throttled: with the seconds to wait
+    """
+    _ask_on_a_link(code, QUOTE_VISITOR, QUOTE_ADDRESS, QUOTE_LINK)
+
+
+def may_report(code: str) -> None:
+    """Let a visitor report a transaction for a link, or not.
+
+    :raises Throttled: with the seconds to wait
+    """
+    _ask_on_a_link(code, CLAIM_VISITOR, CLAIM_ADDRESS, CLAIM_LINK)
+
+
+def _ask_on_a_link(code: str, by_visitor: Limit, by_address: Limit, by_link: Limit) -> None:
+    own = visitor()
+    _refuse(
+        *_ask(
+            Ask(by_visitor, limiter.subject_of(address(), code)),
+            Ask(by_address, own),
+            Ask(by_link, limiter.subject_of(code)),
         )
     )
 

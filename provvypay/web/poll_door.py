@@ -28,6 +28,8 @@ SLOWER_AFTER = 120
 _PATH = re.compile(rf"/p/([{ALPHABET}]{{{LENGTH}}})")
 _SEEN = re.compile(r"(?:^|&)seen=([A-Za-z0-9_.-]{4,40})(?:&|$)")
 _SINCE = re.compile(r"(?:^|&)since=([0-9]{1,11})(?:&|$)")
+_UNTIL = re.compile(r"(?:^|&)until=([0-9]{1,11})(?:&|$)")
+"""when the page changes by the clock alone: the price on it ends, or the link does"""
 _WANTS_THE_PAGE = ("HTTP_HX_BOOSTED", "HTTP_HX_HISTORY_RESTORE_REQUEST")
 _HEADERS = (*bare_headers(referrer="no-referrer"), ("Vary", "HX-Request, HX-Target"))
 
@@ -73,5 +75,8 @@ class PollDoor:
             return False
         if environ.get("HTTP_HOST", "").partition(":")[0] not in self._hosts:
             return False
+        now, until = int(time.time()), _UNTIL.search(query)
+        if until is not None and now >= int(until[1]):
+            return False
         token = live.face_token(path[1])
-        return token is not None and shown[1] == seen(token, pace(int(since[1]), int(time.time())))
+        return token is not None and shown[1] == seen(token, pace(int(since[1]), now))

@@ -108,12 +108,16 @@ def test_money_that_is_held_is_said_to_be_safe(customer, make, kind):
 
 def test_money_that_is_no_longer_held_needs_no_word(customer, make, observer):
     link = make.exception(ExceptionKind.LATE)
-    observer.sql(
-        "UPDATE payment_exceptions SET state = 'RESOLVED', resolved_at = now() WHERE link_id = :id", id=link.id
-    )
-
-    page = show(customer, link)
-    observer.sql("UPDATE payment_exceptions SET state = 'OPEN', resolved_at = NULL WHERE link_id = :id", id=link.id)
+    # As if somebody had decided; PostgreSQL wants to see the decision.
+    observer.sql("ALTER TABLE payment_exceptions DISABLE TRIGGER is_resolved")
+    try:
+        observer.sql(
+            "UPDATE payment_exceptions SET state = 'RESOLVED', resolved_at = now() WHERE link_id = :id", id=link.id
+        )
+        page = show(customer, link)
+        observer.sql("UPDATE payment_exceptions SET state = 'OPEN', resolved_at = NULL WHERE link_id = :id", id=link.id)
+    finally:
+        observer.sql("ALTER TABLE payment_exceptions ENABLE TRIGGER is_resolved")
 
     assert "Did you pay already?" in page.text
 

@@ -109,13 +109,14 @@ def arrives(
         kind=entry.kind if entry else "hts",
         entity_id=entry.entity_id if entry else "0.0.666",
         asset=asset,
-        amount=units,
+        asset_amount=units,
         memo=link.short_code if memo is None else memo,
         sender="0.0.2002",
         link_id=link.id if names_the_link else None,
         concern=concern,
     )
     columns = {name: getattr(transfer, name) for name in StoredTransfer.__slots__}
+    columns["amount"] = columns.pop("asset_amount")
     columns |= {"nonce": 0, "scheduled": False, "name": "CRYPTOTRANSFER", "result": "SUCCESS", "found_by": "POLL"}
     places = ", ".join(f":{name}" for name in columns)
     observer.sql(f"INSERT INTO hedera_transfers ({', '.join(columns)}, evidence) VALUES ({places}, '{{}}')", **columns)

@@ -124,6 +124,8 @@ ACCESS: dict[str, Access] = {
     "POST /ledger/closing": members(422, BOOKKEEPERS),
     "GET /p/<short_code>": public(200, short_code="short code"),
     "POST /p/<short_code>/card": public(303, short_code="short code"),
+    "POST /p/<short_code>/attempts": public(409, short_code="short code"),
+    "POST /p/<short_code>/transfer-claims": public(422, short_code="short code"),
     "GET /p/<short_code>/card/return": public(303, short_code="short code"),
     "GET /p/<short_code>/receipt": public(303, short_code="short code"),
     "GET /p/<short_code>/qr.svg": public(200, short_code="short code"),

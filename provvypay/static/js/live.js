@@ -2,15 +2,55 @@
 
 import { announce } from "./announce.js";
 
-const lastText = new Map(); // id of a live part → the answer it shows
+const lastText = new Map(); // id of a live part → what its answer said
 let hadFocus = null; // id of the part that held the focus before a swap
+let kept = null; // what a person had opened and typed in it
+
+/** Return what an answer says, without what differs each time though nothing is new: its token, and a ticking clock. */
+function saying(text) {
+  return text
+    .replace(/\b(seen|until)=[^&"]*/g, "")
+    .replace(/data-seconds="\d+"|(<b [^>]*data-clock>)[^<]*|(<progress [^>]*value=")\d+/g, "$1$2");
+}
+
+/** Say whether an answer brings nothing new; then only how to ask the next time is taken over from it. What is wrong in a
+    form stays on the page until it is put right, or until something happens. */
+function bringsNothing(target, text) {
+  const root = new DOMParser().parseFromString(text, "text/html").getElementById(target.id);
+  const same = lastText.get(target.id) === saying(text);
+  if (!same && !(target.querySelector(".has-error") && root?.dataset.announce === target.dataset.announce)) return false;
+  if (root?.hasAttribute("hx-get")) target.setAttribute("hx-get", root.getAttribute("hx-get"));
+  return true;
+}
+
+/** Remember what a person opened and typed, to give it back to the same things after a swap. */
+function remember(part) {
+  return {
+    open: [...part.querySelectorAll("details[open][id]")].map((one) => one.id),
+    typed: [...part.querySelectorAll("input.input[id]")].map((one) => [one.id, one.value]),
+  };
+}
+
+function giveBack({ open, typed }) {
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  for (const [id, value] of typed) {
+    const field = document.getElementById(id);
+    if (field && value && !field.value) field.value = value;
+  }
+}
 
 export function watchLiveParts(htmx) {
+  // htmx remembers the address it was given first; a live part asks by the one it holds now.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const { elt, target, verb } = event.detail;
+    if (elt === target && verb === "get" && elt.hasAttribute("data-live")) event.detail.path = elt.getAttribute("hx-get");
+  });
+
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { target, xhr, elt } = event.detail;
     if (!event.detail.shouldSwap || !target?.id) return;
     // An answer that brings nothing new changes nothing: selection, focus and open disclosures stay.
-    if (elt === target && target.hasAttribute("data-live") && lastText.get(target.id) === xhr.responseText) {
+    if (elt === target && target.hasAttribute("data-live") && bringsNothing(target, xhr.responseText)) {
       event.detail.shouldSwap = false;
       return;
     }
@@ -19,11 +59,14 @@ export function watchLiveParts(htmx) {
       event.detail.shouldSwap = false;
       return;
     }
-    lastText.set(target.id, xhr.responseText);
+    lastText.set(target.id, saying(xhr.responseText));
+    kept = elt === target ? remember(target) : null;
     hadFocus = target.contains(document.activeElement) ? target.id : null;
   });
 
   document.addEventListener("htmx:afterSettle", () => {
+    if (kept) giveBack(kept);
+    kept = null;
     if (hadFocus === null) return;
     const part = document.getElementById(hadFocus);
     hadFocus = null;
