@@ -12,10 +12,11 @@ from provvypay.domain.assets import ASSETS
 from provvypay.domain.roles import PERMISSIONS, Permission, Role
 from provvypay.errors import ProvvypayError
 from provvypay.flows import deliver
-from provvypay.flows.stripe_webhook import _INTENT_EVENTS, _SESSION_EVENTS
+from provvypay.flows.stripe_webhook import ACTED_ON
 from provvypay.integrations import stripe
 from provvypay.jobs import scheduled
 from provvypay.kit import settings as settings_module
+from provvypay.services import disputes, refund_facts, return_lines, tell
 from provvypay.services.ledger.chart import CHART
 from provvypay.services.state_machine import TRANSITIONS
 from provvypay.web import security
@@ -107,7 +108,7 @@ def test_the_webhook_is_set_up_with_our_version_and_with_events_we_act_on():
 
     assert f"api_version={stripe.API_VERSION} " in text
     assert wanted
-    assert all(event.startswith(_SESSION_EVENTS + _INTENT_EVENTS) for event in wanted)
+    assert all(event.startswith(ACTED_ON) for event in wanted)
 
 
 def test_states_show_every_legal_step_and_no_other():
@@ -131,6 +132,8 @@ def test_other_states_are_those_that_postgresql_accepts():
         "transfer claims": "transfer_claims",
         "payment attempts": "payment_attempts",
         "Checkout Sessions": "checkout_sessions",
+        "refunds": "refunds",
+        "disputes": "disputes",
         "FX snapshots": "fx_snapshots",
         "inbox": "inbox",
         "Xero sync rows": "xero_syncs",
@@ -154,7 +157,8 @@ def test_chart_of_accounts_is_the_code_s():
 
 
 def test_accounts_marked_as_posted_to_are_those_postings_use():
-    text = python_files("provvypay/services/ledger/postings.py")[0].text
+    rooms = python_files("provvypay/services/ledger/postings.py", "provvypay/services/ledger/returns.py")
+    text = "".join(source.text for source in rooms)
     constants = dict(
         re.findall(r'^([A-Z_]+) = "(\d{4})"$', python_files("provvypay/services/ledger/chart.py")[0].text, re.MULTILINE)
     )
@@ -248,7 +252,8 @@ def test_money_lines_of_the_timeline_are_named():
     turns = {text for text, _ in strings(function(checkout, "_turn")) if DOTTED.fullmatch(text)}
 
     assert turns
-    assert named_in("Money lines of a link's timeline") == words(r"timeline\.add", 3) | turns | in_sql(
+    back = {*return_lines.TOLD.values(), *refund_facts.TOLD.values(), *disputes.TOLD.values()} | words("say", 2)
+    assert named_in("Money lines of a link's timeline") == words(r"timeline\.add", 3) | turns | back | in_sql(
         "payment_events", settlement
     )
 
@@ -256,7 +261,8 @@ def test_money_lines_of_the_timeline_are_named():
 def test_notifications_are_named():
     told = [python_files(f"provvypay/services/{name}.py")[0] for name in ("settlement_rows", "card_guard")]
 
-    assert named_in("Notifications") == {kind for source in told for kind in in_sql("notifications", source)}
+    back = {tell.WAITS, *disputes.TOLD.values()} | words(r"tell\.everybody", 2)
+    assert named_in("Notifications") == back | {kind for source in told for kind in in_sql("notifications", source)}
 
 
 def test_outbox_topics_are_named_and_delivered():
@@ -275,7 +281,7 @@ def test_audit_actions_are_named():
         if keyword.arg == "refused_as" and (word := text_of(keyword.value))
     }
 
-    assert named_in("Audit actions") == words(r"(audit\.|_)record", 1) | refused
+    assert named_in("Audit actions") == words(r"(audit\.|_)record", 1) | refused | words("say", 2)
 
 
 def test_schedules_are_named():

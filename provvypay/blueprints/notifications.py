@@ -8,6 +8,7 @@ from flask_login import current_user
 from provvypay.kit import clock
 from provvypay.kit.db import transaction
 from provvypay.services import notifications
+from provvypay.web import return_notices
 from provvypay.web.activity import exception_title
 from provvypay.web.formatting import money
 from provvypay.web.guards import current_org, signed_in
@@ -53,6 +54,9 @@ def _row(told: notifications.Told) -> dict[str, object]:
             "cards. Nothing was charged, and the link takes cards again after half an hour."
         )
         url = url_for("links.show", link_id=told.link_id)
+    elif (words := return_notices.words(told, amount)) is not None:
+        title, detail = words
+        url = url_for("links.show", link_id=told.link_id) if told.link_id else url_for("exceptions.index")
     else:
         title, detail = f"{amount} received", f"{about} is paid."
         url = url_for("links.show", link_id=told.link_id)

@@ -23,6 +23,9 @@ class Permission(StrEnum):
     MONEY_VIEW = "money.view"
     LEDGER_VIEW = "ledger.view"
     LEDGER_MANAGE = "ledger.manage"
+    REFUNDS_REQUEST = "refunds.request"
+    """ask for a refund; it is sent once somebody who may approve it says yes"""
+    REFUNDS_APPROVE = "refunds.approve"
     SETTINGS_VIEW = "settings.view"
     SETTINGS_MANAGE = "settings.manage"
 
@@ -32,8 +35,16 @@ _EVERYONE = {Permission.LINKS_VIEW, Permission.MONEY_VIEW, Permission.SETTINGS_V
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
     Role.ADMIN: frozenset(Permission),
-    Role.ACCOUNTANT: frozenset(_EVERYONE | {Permission.LEDGER_VIEW, Permission.LEDGER_MANAGE}),
-    Role.OPERATOR: frozenset(_EVERYONE | {Permission.LINKS_MANAGE}),
+    Role.ACCOUNTANT: frozenset(
+        _EVERYONE
+        | {
+            Permission.LEDGER_VIEW,
+            Permission.LEDGER_MANAGE,
+            Permission.REFUNDS_REQUEST,
+            Permission.REFUNDS_APPROVE,
+        }
+    ),
+    Role.OPERATOR: frozenset(_EVERYONE | {Permission.LINKS_MANAGE, Permission.REFUNDS_REQUEST}),
     Role.VIEWER: frozenset(_EVERYONE),
 }
 
@@ -41,3 +52,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 def allows(role: str, permission: Permission) -> bool:
     """Say whether a role carries a permission."""
     return permission in PERMISSIONS[Role(role)]
+
+
+def roles_with(permission: Permission) -> list[str]:
+    """Return the roles that carry a permission."""
+    return [str(role) for role, carried in PERMISSIONS.items() if permission in carried]

@@ -53,6 +53,10 @@ class ExceptionKind(StrEnum):
     """a token we do not know, or an NFT: stored, booked nowhere"""
     UNVALUED = "UNVALUED"
     """no rate of its time yet, or less than a minor unit: stored, booked once it can be"""
+    FAILED_REFUND = "FAILED_REFUND"
+    """a refund that had succeeded came back: the customer does not have the money"""
+    OVER_REFUNDED = "OVER_REFUNDED"
+    """the provider reports more going back than was received"""
 
 
 class ResolutionAction(StrEnum):
@@ -78,6 +82,52 @@ class TransferConcern(StrEnum):
     OTHER_KIND = "OTHER_KIND"
     FOREIGN_MEMO = "FOREIGN_MEMO"
     """names a link of somebody else"""
+
+
+class RefundState(StrEnum):
+    """How far a refund has come."""
+
+    CREATED = "CREATED"
+    """asked for; waits for somebody who may approve it"""
+    SUBMITTED = "SUBMITTED"
+    """on its way to the provider, whose answer is not known yet"""
+    PENDING = "PENDING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+
+    @property
+    def goes_back(self) -> bool:
+        """Say whether its money goes back, or has."""
+        return self not in {RefundState.FAILED, RefundState.CANCELED}
+
+
+class DisputeState(StrEnum):
+    """How far a dispute has come; a warning moves no money."""
+
+    EARLY_WARNING = "EARLY_WARNING"
+    WARNING_NEEDS_RESPONSE = "WARNING_NEEDS_RESPONSE"
+    WARNING_UNDER_REVIEW = "WARNING_UNDER_REVIEW"
+    WARNING_CLOSED = "WARNING_CLOSED"
+    NEEDS_RESPONSE = "NEEDS_RESPONSE"
+    UNDER_REVIEW = "UNDER_REVIEW"
+    WON = "WON"
+    LOST = "LOST"
+
+    @property
+    def is_inquiry(self) -> bool:
+        """Say whether no money was withdrawn for it."""
+        return self in {
+            DisputeState.EARLY_WARNING,
+            DisputeState.WARNING_NEEDS_RESPONSE,
+            DisputeState.WARNING_UNDER_REVIEW,
+            DisputeState.WARNING_CLOSED,
+        }
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether it is undecided and money was withdrawn."""
+        return self in {DisputeState.NEEDS_RESPONSE, DisputeState.UNDER_REVIEW}
 
 
 class SessionState(StrEnum):

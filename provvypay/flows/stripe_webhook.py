@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from provvypay.errors import ProvvypayError
-from provvypay.flows import doorbell
+from provvypay.flows import doorbell, stripe_returns
 from provvypay.flows.stripe_payment import confirm
 from provvypay.integrations import stripe
 from provvypay.kit.clock import now
@@ -30,6 +30,11 @@ register("webhook.verified", "webhook.stored", "webhook.claimed", "webhook.handl
 # What the slice acts on; everything else is true, kept, and not for us.
 _SESSION_EVENTS = ("checkout.session.",)
 _INTENT_EVENTS = ("payment_intent.", "charge.")
+_REFUND_EVENTS = ("refund.", "charge.refund.")
+_DISPUTE_EVENTS = ("charge.dispute.",)
+_WARNING_EVENTS = ("radar.early_fraud_warning.",)
+
+ACTED_ON = _SESSION_EVENTS + _INTENT_EVENTS + _REFUND_EVENTS + _WARNING_EVENTS
 
 # A fresh event's first ring is given this long before it counts as lost.
 _RING_GRACE = dt.timedelta(seconds=3)
@@ -75,7 +80,7 @@ def not_for_us(event: stripe.StripeEvent) -> str | None:
     if event.account is not None:
         log.error("alert.event_of_another_account", event_id=event.id, type=event.type)
         return "of a connected account we do not serve"
-    if not event.type.startswith(_SESSION_EVENTS + _INTENT_EVENTS):
+    if not event.type.startswith(ACTED_ON):
         return "a kind of event we do not act on"
     return None
 
@@ -115,6 +120,9 @@ def handle(row_id: uuid.UUID) -> bool:
 def _act(event_type: str, payload: dict[str, Any]) -> str | None:
     """Apply what an event hints at; return why it is not for us, or None."""
     subject = payload.get("data", {}).get("object", {})
+    back = event_type.startswith(_REFUND_EVENTS + _DISPUTE_EVENTS + _WARNING_EVENTS)
+    if back or event_type.endswith(".refunded"):
+        return _goes_back(event_type, subject)
     if event_type.startswith(_SESSION_EVENTS):
         session_id = subject.get("id")
     else:
@@ -123,6 +131,31 @@ def _act(event_type: str, payload: dict[str, Any]) -> str | None:
     if not isinstance(session_id, str):
         return "no session of ours"
     return None if confirm(session_id).short_code else "no session of ours"
+
+
+def _goes_back(event_type: str, subject: dict[str, Any]) -> str | None:
+    """Apply what an event about a refund or a dispute hints at; return why it is not for us, or None.
+
+    It may come before the events of its payment: then Stripe is asked about the payment first.
+
+    :raises Unavailable: while the payment is not known, although it came by a session of ours; tried again later
+    """
+    intent = subject.get("payment_intent")
+    if not isinstance(intent, str):
+        return "of no payment intent"
+    if not stripe_returns.is_known(intent):
+        session_id = _session_of(intent)
+        if session_id is None or not confirm(session_id).short_code:
+            return "no session of ours"
+    if event_type.startswith(_DISPUTE_EVENTS):
+        done = stripe_returns.sync_dispute(str(subject.get("id")))
+    elif event_type.startswith(_WARNING_EVENTS):
+        done = stripe_returns.keep_warning(subject)
+    else:
+        done = stripe_returns.sync_refunds(intent)
+    if not done:
+        raise stripe_returns.parked(intent)
+    return None
 
 
 def _session_of(payment_intent_id: str) -> str | None:

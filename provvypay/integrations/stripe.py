@@ -20,12 +20,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import structlog
 
 from provvypay.errors import ProvvypayError, Unavailable
+from provvypay.integrations import stripe_returns as returns
 from provvypay.kit import db
 from provvypay.kit.clock import from_unix
 from provvypay.kit.settings import Settings, settings
@@ -36,6 +37,9 @@ API_VERSION = "2026-10-28.endive"
 TOLERANCE_SECONDS = 300
 _TIMEOUT = (3.05, 20)
 _EXPAND = ["payment_intent.latest_charge.balance_transaction"]
+_EXPAND_REFUND = ["balance_transaction", "failure_balance_transaction"]
+
+Read = TypeVar("Read")
 
 
 class StripeUnavailable(Unavailable):
@@ -248,6 +252,41 @@ class Client:
         )
         return found["data"][0]["id"] if found["data"] else None
 
+    def create_refund(self, wanted: returns.RefundRequest) -> returns.RefundReport:
+        """Make a refund, or get the one this key made before.
+
+        :raises StripeUnavailable: outcome unknown, repeat with the same key; when that is spent, look at refunds_of()
+        :raises StripeRefused: nothing was refunded
+        """
+        params, options = returns.params_of(wanted), {"idempotency_key": wanted.refund_id}
+        return self._read(returns.read_refund, lambda sdk: sdk.v1.refunds.create(params=params, options=options))
+
+    def refund(self, refund_id: str) -> returns.RefundReport:
+        """Read a refund by Stripe's id."""
+        path = f"/v1/refunds/{quote(refund_id, safe='')}"
+        return self._read(returns.read_refund, lambda sdk: sdk.raw_request("get", path, expand=_EXPAND_REFUND))
+
+    def refunds_of(self, payment_intent_id: str) -> tuple[returns.RefundReport, ...]:
+        """Return every refund of a payment, oldest first, whoever made it."""
+        found: list[returns.RefundReport] = []
+        after: dict[str, str] = {}
+        while True:
+            page = self._refund_page(payment_intent_id, after)
+            found.extend(self._understood(returns.read_refund, raw) for raw in page["data"])
+            if not page["has_more"] or not page["data"]:
+                return tuple(reversed(found))
+            after = {"starting_after": page["data"][-1]["id"]}
+
+    def _refund_page(self, payment_intent_id: str, after: dict[str, str]) -> dict[str, Any]:
+        asked = {"payment_intent": payment_intent_id, "limit": 100, **after}
+        asked["expand"] = [f"data.{path}" for path in _EXPAND_REFUND]
+        return self._call(lambda sdk: sdk.raw_request("get", "/v1/refunds", **asked))
+
+    def dispute(self, dispute_id: str) -> returns.DisputeReport:
+        """Read a dispute with what it has moved."""
+        path = f"/v1/disputes/{quote(dispute_id, safe='')}"
+        return self._read(returns.read_dispute, lambda sdk: sdk.raw_request("get", path))
+
     def events_since(self, moment: dt.datetime, *, most: int = 1000) -> tuple[StripeEvent, ...]:
         """Return the events made since a moment, oldest first; Stripe keeps them for 30 days.
 
@@ -306,11 +345,18 @@ class Client:
             raise UnreadableEvent(f"{type(error).__name__}: {error}") from error
 
     def _session(self, call: Callable[[Any], Any]) -> CheckoutState:
-        answer = self._call(call)
+        return self._read(_read_session, call)
+
+    def _read(self, reader: Callable[[dict[str, Any]], Read], call: Callable[[Any], Any]) -> Read:
+        return self._understood(reader, self._call(call))
+
+    @staticmethod
+    def _understood(reader: Callable[[dict[str, Any]], Read], answer: dict[str, Any]) -> Read:
         try:
-            return _read_session(answer)
+            return reader(answer)
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise StripeMisunderstood(f"checkout session: {type(error).__name__}: {error}") from error
+            kind = answer.get("object", "answer")
+            raise StripeMisunderstood(f"{kind}: {type(error).__name__}: {error}") from error
 
     def _call(self, call: Callable[[Any], Any]) -> dict[str, Any]:
         """Make one SDK call outside any transaction and return its answer as a plain dict."""

@@ -15,6 +15,7 @@ from provvypay.flows.hedera_watch import watch
 from provvypay.flows.refresh_rates import refresh_rates
 from provvypay.flows.stripe_backfill import backfill_events
 from provvypay.flows.stripe_payment import check_sessions
+from provvypay.flows.stripe_returns import check_refunds
 from provvypay.flows.stripe_setup import watch_account
 from provvypay.flows.stripe_webhook import sweep_inbox
 from provvypay.flows.transfer_claims import check_claims
@@ -28,6 +29,7 @@ JOBS: dict[str, Callable[[], object]] = {
     "inbox.sweep": sweep_inbox,
     "outbox.relay": relay_outbox,
     "checkout.check": check_sessions,
+    "refunds.check": check_refunds,
     "links.expire": expire_links,
     "stripe.backfill": backfill_events,
     "stripe.account": watch_account,
@@ -56,6 +58,7 @@ def seconds_between(settings: Settings) -> dict[str, int]:
         "inbox.sweep": 5,
         "outbox.relay": 5,
         "checkout.check": min(10, settings.sweep_seconds),
+        "refunds.check": min(10, settings.sweep_seconds),
         "links.expire": settings.sweep_seconds,
         "stripe.backfill": 3600,
         "stripe.account": 3600,

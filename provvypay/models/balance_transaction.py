@@ -1,4 +1,4 @@
-"""The processor's own ledger lines: what it kept, and in which currency it settles."""
+"""Stripe's own ledger lines: later facts about payments, refunds and disputes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,34 @@ from provvypay.models.base import Base, CurrencyCode, Id, Minor, Moment, Organiz
 
 
 class BalanceTransaction(Base):
-    """Stripe's own ledger line of a charge: what it kept and what remains, in its settlement currency; a later fact."""
+    """Stripe's own ledger line of a charge, refund or dispute: what it moved and kept, in its settlement currency."""
 
     __tablename__ = "balance_transactions"
     __table_args__ = (
         UniqueConstraint("provider_id"),
         UniqueConstraint("organization_id", "id"),
+        UniqueConstraint("refund_id", "type"),
+        UniqueConstraint("dispute_id", "type"),
         ForeignKeyConstraint(["organization_id", "payment_id"], ["payments.organization_id", "payments.id"]),
+        ForeignKeyConstraint(
+            ["organization_id", "payment_id", "refund_id"],
+            ["refunds.organization_id", "refunds.payment_id", "refunds.id"],
+        ),
+        ForeignKeyConstraint(
+            ["organization_id", "payment_id", "dispute_id"],
+            ["disputes.organization_id", "disputes.payment_id", "disputes.id"],
+        ),
         CheckConstraint(
-            "CASE type WHEN 'adjustment' THEN amount_minor = 0 AND fee_minor <> 0 ELSE fee_minor >= 0 END",
+            "CASE WHEN type IN ('refund', 'refund_failure') THEN refund_id IS NOT NULL AND dispute_id IS NULL"
+            " WHEN type IN ('dispute', 'dispute_reversal') THEN dispute_id IS NOT NULL AND refund_id IS NULL"
+            " ELSE refund_id IS NULL AND dispute_id IS NULL END",
+            name="subject",
+        ),
+        CheckConstraint(
+            "CASE type WHEN 'adjustment' THEN amount_minor = 0 AND fee_minor <> 0"
+            " WHEN 'refund' THEN amount_minor < 0 WHEN 'refund_failure' THEN amount_minor > 0"
+            " WHEN 'dispute' THEN amount_minor < 0 AND fee_minor >= 0 WHEN 'dispute_reversal' THEN amount_minor > 0"
+            " ELSE fee_minor >= 0 END",
             name="fee_minor",
         ),
         CheckConstraint("net_minor = amount_minor - fee_minor", name="net_minor"),
@@ -34,10 +53,14 @@ class BalanceTransaction(Base):
     payment_id: Mapped[uuid.UUID]
     provider_id: Mapped[str]
     type: Mapped[str]
-    """`charge`; or `adjustment`, the difference of the fee when the charge names another line of Stripe's"""
+    """`charge`; `adjustment`, the difference of the fee when the charge names another line of Stripe's; `refund` and
+    `refund_failure`; `dispute` and `dispute_reversal`"""
+    refund_id: Mapped[uuid.UUID | None]
+    dispute_id: Mapped[uuid.UUID | None]
     amount_minor: Mapped[Minor]
+    """negative where money leaves"""
     fee_minor: Mapped[Minor]
-    """negative where an adjustment gives some of it back"""
+    """negative where some of it is given back"""
     net_minor: Mapped[Minor]
     currency: Mapped[CurrencyCode]
     """the settlement currency, which may differ from the payment's"""

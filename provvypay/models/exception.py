@@ -23,16 +23,24 @@ from provvypay.models.base import MOST_MINOR, Base, Id, Moment, OrganizationId, 
 
 
 class PaymentException(Base):
-    """Money that arrived but cannot settle a link by itself; it is never invisible."""
+    """Money that needs a person: it settles no link by itself, or did not go back as it should. Never invisible."""
 
     __tablename__ = "payment_exceptions"
     __table_args__ = (
         UniqueConstraint("payment_id"),
         UniqueConstraint("transfer_id"),
+        UniqueConstraint("refund_id"),
+        UniqueConstraint("dispute_id"),
         UniqueConstraint("organization_id", "id"),
         ForeignKeyConstraint(["organization_id", "payment_id"], ["payments.organization_id", "payments.id"]),
         ForeignKeyConstraint(
             ["organization_id", "transfer_id"], ["hedera_transfers.organization_id", "hedera_transfers.id"]
+        ),
+        ForeignKeyConstraint(
+            ["organization_id", "refund_id"], ["refunds.organization_id", "refunds.id"], use_alter=True
+        ),
+        ForeignKeyConstraint(
+            ["organization_id", "dispute_id"], ["disputes.organization_id", "disputes.id"], use_alter=True
         ),
         ForeignKeyConstraint(["organization_id", "link_id"], ["payment_links.organization_id", "payment_links.id"]),
         ForeignKeyConstraint(
@@ -42,8 +50,8 @@ class PaymentException(Base):
         one_of("state", ("OPEN", "RESOLVED")),
         CheckConstraint("(state = 'RESOLVED') = (resolved_at IS NOT NULL)", name="resolved"),
         CheckConstraint(
-            "(payment_id IS NOT NULL) <> (transfer_id IS NOT NULL) AND num_nonnulls(amount_minor, currency, held_in)"
-            " = CASE WHEN payment_id IS NULL THEN 0 ELSE 3 END",
+            "num_nonnulls(payment_id, transfer_id, refund_id, dispute_id) = 1"
+            " AND num_nonnulls(amount_minor, currency, held_in) = CASE WHEN payment_id IS NULL THEN 0 ELSE 3 END",
             name="held",
         ),
         one_of("held_in", ("2100", "2190")),
@@ -61,6 +69,10 @@ class PaymentException(Base):
     payment_id: Mapped[uuid.UUID | None]
     transfer_id: Mapped[uuid.UUID | None]
     """instead of a payment: money that could not be valued, and stands in no book yet"""
+    refund_id: Mapped[uuid.UUID | None]
+    """a refund that came back, or went beyond what was received"""
+    dispute_id: Mapped[uuid.UUID | None]
+    """a dispute that takes more than was left"""
     link_id: Mapped[uuid.UUID | None]
     kind: Mapped[str]
     amount_minor: Mapped[int | None] = mapped_column(BigInteger)

@@ -43,6 +43,12 @@ class TransactionId(UserDefinedType[str]):
         return "xid8"
 
 
+KINDS = tuple(
+    "SALE PAYMENT CREDIT SUSPENSE FEE CONVERSION_OUT CONVERSION_IN REVERSAL REFUND REFUND_REVERSAL"
+    " DISPUTE_WITHDRAWN DISPUTE_FEE DISPUTE_WON DISPUTE_LOST".split()
+)
+"""what a journal is for"""
+
 postgresql.ischema_names["xid8"] = TransactionId  # so that comparing the models with a database knows the type
 
 
@@ -108,10 +114,10 @@ class Journal(Base):
         ForeignKeyConstraint(["organization_id", "link_id"], ["payment_links.organization_id", "payment_links.id"]),
         ForeignKeyConstraint(["organization_id", "reverses_id"], ["journals.organization_id", "journals.id"]),
         ForeignKeyConstraint(["organization_id", "lock_seq"], ["period_locks.organization_id", "period_locks.seq"]),
-        one_of("kind", ("SALE", "PAYMENT", "CREDIT", "SUSPENSE", "FEE", "CONVERSION_OUT", "CONVERSION_IN", "REVERSAL")),
-        one_of("source_type", ("SETTLEMENT", "PAYMENT", "BALANCE_TRANSACTION", "JOURNAL")),
+        one_of("kind", KINDS),
+        one_of("source_type", ("SETTLEMENT", "PAYMENT", "BALANCE_TRANSACTION", "JOURNAL", "REFUND", "DISPUTE")),
         currency_shape(),
-        CheckConstraint("(kind = 'REVERSAL') = (reverses_id IS NOT NULL)", name="reversal"),
+        CheckConstraint("(kind IN ('REVERSAL', 'REFUND_REVERSAL')) = (reverses_id IS NOT NULL)", name="reversal"),
         CheckConstraint("moved_from < effective_at AND lock_seq IS NOT NULL OR moved_from IS NULL", name="moved_from"),
         Index("ix_journals_by_link", "organization_id", "link_id"),
         Index("ix_journals_newest", "organization_id", text("effective_at DESC"), text("id DESC")),

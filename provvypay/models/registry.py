@@ -12,6 +12,7 @@ from provvypay.models import (
     organization,
     payment,
     payment_link,
+    refund,
     user,
     xero,
 )
@@ -31,6 +32,7 @@ _MODULES = (
     organization,
     payment,
     payment_link,
+    refund,
     user,
     xero,
 )

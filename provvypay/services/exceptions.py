@@ -34,6 +34,10 @@ _WHY: dict[str, str] = {
     ExceptionKind.UNKNOWN_TOKEN: "a token we do not know, or an NFT; it has no value we could book",
     ExceptionKind.UNVALUED: "a transfer for which there is no rate of its time yet; it counts as soon as there is",
 }
+_BACK: dict[str, str] = {
+    ExceptionKind.FAILED_REFUND: "A refund failed: the money is back with you, and your customer does not have it",
+    ExceptionKind.OVER_REFUNDED: "More goes back than was received: look at it in Stripe’s dashboard",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,9 @@ class SuggestedLink:
 
 
 _SELECT = """
-    SELECT x.id, x.kind, x.state, x.payment_id, x.created_at, x.link_id, x.amount_minor, x.currency, x.held_in,
+    SELECT x.id, x.kind, x.state, x.payment_id, x.created_at, x.link_id, x.held_in,
+        coalesce(x.amount_minor, r.amount_minor, d.amount_minor) AS amount_minor,
+        coalesce(x.currency, r.currency, d.currency) AS currency,
         p.value_minor, coalesce(p.occurred_at, to_timestamp(CAST(h.consensus_timestamp AS numeric))) AS occurred_at,
         coalesce(p.provider, 'HEDERA') AS provider, coalesce(p.provider_reference, h.transaction_id) AS reference,
         h.id AS transfer_id, h.network, h.transaction_id, h.consensus_timestamp, h.name, h.asset, h.entity_id,
@@ -125,7 +131,10 @@ _SELECT = """
         l.description, l.status AS link_status, l.amount_minor AS link_amount_minor, l.currency AS link_currency,
         s.id AS suggested_id, s.description AS suggested_description, s.short_code AS suggested_code
     FROM {source} AS x
-    LEFT JOIN payments p ON p.organization_id = x.organization_id AND p.id = x.payment_id
+    LEFT JOIN refunds r ON r.organization_id = x.organization_id AND r.id = x.refund_id
+    LEFT JOIN disputes d ON d.organization_id = x.organization_id AND d.id = x.dispute_id
+    LEFT JOIN payments p ON p.organization_id = x.organization_id
+        AND p.id = coalesce(x.payment_id, r.payment_id, d.payment_id)
     LEFT JOIN hedera_transfers h
         ON h.organization_id = x.organization_id AND h.id = coalesce(x.transfer_id, p.transfer_id)
     LEFT JOIN payment_links l ON l.organization_id = x.organization_id AND l.id = x.link_id
@@ -214,6 +223,8 @@ def sentence(kind: str, link_status: str | None, held_in: str | None = "2100") -
     :param link_status: of the link it came for; None when it names none
     :param held_in: the account it is booked in; None for what is booked nowhere
     """
+    if kind in _BACK:
+        return _BACK[kind]
     why = _WHY.get(kind, "a payment that fits no link by itself")
     if kind == ExceptionKind.LATE and link_status == LinkStatus.CANCELED:
         why = "a payment that came after the link was canceled"

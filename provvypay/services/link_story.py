@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 
 from provvypay.domain import claim_answers
 from provvypay.domain.assets import ASSETS
-from provvypay.domain.money import format_grouped
 from provvypay.domain.statuses import ExceptionKind, LinkStatus
-from provvypay.services import declines
+from provvypay.services import declines, return_words
 from provvypay.services.numbers import receipt_number
 from provvypay.services.pay_tokens import plain
+from provvypay.services.told import Told
+from provvypay.services.told import money as _money
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,6 @@ class TimelineStep:
     """when it happened at its source; None for what is waited for"""
     step: str
     """done, now or next"""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """How one kind of event reads."""
-
-    icon: str
-    tone: str | None
-    what: str
-    detail: Callable[[Any], str | None]
-    """from the event's row"""
 
 
 def _by(row: Any) -> str | None:
@@ -141,6 +131,7 @@ _TOLD: dict[str, Told] = {
     "transfer.refused": Told("circle-cross", None, "The reported transaction does not pay this link", _transaction),
     "fee.booked": Told("book", None, "Processor fee booked", _fee),
     "fee.adjusted": Told("book", None, "Processor fee adjusted", _fee_adjusted),
+    **return_words.TOLD,
 }
 _HELD: dict[str, tuple[str, str]] = {
     ExceptionKind.DOUBLE: ("double", "Paid a second time"),
@@ -206,8 +197,3 @@ def _tell(row: Any) -> TimelineStep:
 def _tokens(data: dict[str, Any]) -> str:
     asset = str(data["asset"])
     return f"{Decimal(int(data['asset_amount'])).scaleb(-ASSETS[asset].decimals):,f} {asset}"
-
-
-def _money(data: dict[str, Any], name: str) -> str:
-    currency = str(data["currency"])
-    return f"{currency} {format_grouped(int(data[name]), currency)}"

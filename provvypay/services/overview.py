@@ -91,7 +91,8 @@ _RECEIVED = text("""
 _FEES = text("""
     SELECT b.currency, sum(b.fee_minor)::bigint AS amount_minor, count(*) AS rows
     FROM payments p JOIN balance_transactions b ON b.organization_id = p.organization_id AND b.payment_id = p.id
-    WHERE p.organization_id = :id AND p.occurred_at >= :since GROUP BY b.currency ORDER BY b.currency
+    WHERE p.organization_id = :id AND p.occurred_at >= :since AND b.type IN ('charge', 'adjustment')
+    GROUP BY b.currency ORDER BY b.currency
 """)
 _COUNTS = text("""
     SELECT (SELECT count(*) FROM payment_exceptions WHERE organization_id = :id AND state = 'OPEN') AS exceptions,
@@ -103,10 +104,14 @@ _BADGES = text("""
             WHERE organization_id = :id AND user_id = :user_id AND read_at IS NULL AND NOT muted) AS unread
 """)
 _ATTENTION = text("""
-    SELECT e.id, e.kind, e.amount_minor, e.currency, coalesce(l.description, '') AS description,
+    SELECT e.id, e.kind, coalesce(e.amount_minor, r.amount_minor, d.amount_minor) AS amount_minor,
+        coalesce(e.currency, r.currency, d.currency) AS currency, coalesce(l.description, '') AS description,
         coalesce(p.occurred_at, e.created_at) AS occurred_at
     FROM payment_exceptions e
-    LEFT JOIN payments p ON p.organization_id = e.organization_id AND p.id = e.payment_id
+    LEFT JOIN refunds r ON r.organization_id = e.organization_id AND r.id = e.refund_id
+    LEFT JOIN disputes d ON d.organization_id = e.organization_id AND d.id = e.dispute_id
+    LEFT JOIN payments p ON p.organization_id = e.organization_id
+        AND p.id = coalesce(e.payment_id, r.payment_id, d.payment_id)
     LEFT JOIN payment_links l ON l.organization_id = e.organization_id AND l.id = e.link_id
     WHERE e.organization_id = :id AND e.state = 'OPEN' ORDER BY e.created_at DESC LIMIT :most
 """)
@@ -126,7 +131,8 @@ _ACTIVITY = text("""
         SELECT e.link_id, e.kind, e.data, e.occurred_at, e.created_at
         FROM recent r JOIN payment_events e ON e.link_id = r.id
         WHERE e.organization_id = :id
-          AND e.kind IN ('payment.held', 'card.declined', 'card.paused', 'fee.booked', 'fee.adjusted')
+          AND e.kind IN ('payment.held', 'card.declined', 'card.paused', 'fee.booked', 'fee.adjusted', 'refund.booked',
+              'refund.failed', 'refund.external', 'dispute.opened', 'dispute.inquiry', 'dispute.won', 'dispute.lost')
           AND e.occurred_at > :since
     )
     SELECT h.event, h.link_id, h.data, h.at, l.description, l.amount_minor, l.currency

@@ -38,6 +38,13 @@ _WORDS = {
     "card.paused": ("alert", "warn", "Cards paused: many were declined"),
     "fee.booked": ("book", "quiet", "Fee booked"),
     "fee.adjusted": ("book", "quiet", "Fee adjusted"),
+    "refund.booked": ("undo", "quiet", "Refunded"),
+    "refund.failed": ("circle-alert", "bad", "Refund failed"),
+    "refund.external": ("undo", "warn", "Refunded in Stripe’s dashboard"),
+    "dispute.opened": ("flag", "bad", "Payment disputed"),
+    "dispute.inquiry": ("flag", "warn", "A bank inquires about a payment"),
+    "dispute.won": ("circle-check", "good", "Dispute won"),
+    "dispute.lost": ("circle-cross", "bad", "Dispute lost"),
 }
 
 _EXCEPTIONS = {
@@ -52,6 +59,8 @@ _EXCEPTIONS = {
     "UNKNOWN_MEMO": "Its memo names none of your links.",
     "UNKNOWN_TOKEN": "It is in a token we do not know.",
     "UNVALUED": "There is no rate of its time yet.",
+    "FAILED_REFUND": "A refund failed: your customer does not have this money.",
+    "OVER_REFUNDED": "More goes back than was received.",
 }
 
 
@@ -64,7 +73,7 @@ def describe(one: Happening) -> ActivityLine | None:
     amount = money(one.amount_minor, one.currency)
     if one.event in {"fee.booked", "fee.adjusted"}:
         amount = money(int(one.data["fee_minor"]), str(one.data["currency"]))
-    elif one.event == "payment.held" and one.data.get("amount_minor"):
+    elif one.event.startswith(("payment.held", "refund.", "dispute.")) and one.data.get("amount_minor"):
         amount = money(int(one.data["amount_minor"]), str(one.data["currency"]))
     return ActivityLine(icon, tone, what, f"{one.description} · {amount}", one.at)
 

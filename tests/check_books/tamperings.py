@@ -122,7 +122,7 @@ GUARDS = (
         ("ALTER TABLE organizations DISABLE ROW LEVEL SECURITY",),
         rows=("organizations",),
     ),
-    Tampering("guards.row_security_is_forced", ("CREATE TABLE refunds (organization_id uuid)",), rows=("refunds",)),
+    Tampering("guards.row_security_is_forced", ("CREATE TABLE takings (organization_id uuid)",), rows=("takings",)),
     Tampering(
         "guards.policies_name_the_organization",
         ("CREATE POLICY everybody ON payments USING (true)",),
@@ -152,7 +152,12 @@ RIGHTS = (
     Tampering(
         "rights.roles_are_plain", ("ALTER ROLE provvypay_worker BYPASSRLS CREATEDB",), rows=("provvypay_worker",)
     ),
-    Tampering("rights.nobody_becomes_another", ("GRANT provvypay_lookup TO provvypay_web",), rows=("provvypay_web",)),
+    Tampering(
+        "rights.nobody_becomes_another",
+        ("GRANT provvypay_lookup TO provvypay_web",),
+        rows=("provvypay_web",),
+        also=("rights.facts_are_out_of_reach",),
+    ),
     Tampering(
         "rights.web_and_worker_own_nothing",
         ("SELECT lo_create(424242)", "ALTER LARGE OBJECT 424242 OWNER TO provvypay_web"),
@@ -447,7 +452,7 @@ SETTLEMENTS = (
     Tampering(
         "settlements.receivables_are_zero",
         (
-            f"UPDATE ledger_entries SET account_code = '1210' WHERE account_code = '1200' AND {OF_SALE}",
+            f"UPDATE ledger_entries SET account_code = '1190' WHERE account_code = '1200' AND {OF_SALE}",
             "SELECT :link_paid",
         ),
     ),
@@ -897,6 +902,80 @@ MESSAGES = (
     ),
 )
 
-BOOKS = (*PAYMENTS, *SETTLEMENTS, *RATES, *COMPLETENESS, *JOURNALS, *PERIODS, *CLEARING)
+OF_REFUND = "journal_id = (SELECT id FROM journals WHERE source_id = :refund AND kind = 'REFUND')"
+OF_LOSS = "journal_id = (SELECT id FROM journals WHERE source_id = :dispute_lost AND kind = 'DISPUTE_LOST')"
+
+RETURNS = (
+    Tampering(
+        "returns.within_received",
+        ("UPDATE payments SET value_minor = 1599 WHERE id = :payment_returned RETURNING id",),
+        also=(
+            "payments.settled_money_settled_wholly",
+            "payments.taken_once",
+            "clearing.accounts_follow_from_facts",
+            "returns.excess_is_seen",
+        ),
+    ),
+    Tampering(
+        "returns.excess_is_seen",
+        (
+            "DELETE FROM payment_exceptions WHERE dispute_id = :dispute_over",
+            "SELECT payment_id FROM disputes WHERE id = :dispute_over",
+        ),
+    ),
+    Tampering(
+        "returns.refunds_are_booked",
+        (
+            f"UPDATE ledger_entries SET account_code = '2190' WHERE account_code = '4090' AND {OF_REFUND}",
+            "SELECT :refund",
+        ),
+        also=("clearing.credits_are_open_exceptions",),
+    ),
+    Tampering(
+        "returns.refunds_are_booked",
+        (
+            (
+                "DELETE FROM ledger_entries WHERE journal_id IN (SELECT id FROM journals"
+                " WHERE source_id = :refund_bounced AND kind = 'REFUND_REVERSAL')"
+            ),
+            "DELETE FROM journals WHERE source_id = :refund_bounced AND kind = 'REFUND_REVERSAL'",
+            "SELECT :refund_bounced",
+        ),
+        also=("clearing.accounts_follow_from_facts",),
+    ),
+    Tampering(
+        "returns.refunds_end_as_booked",
+        ("UPDATE refunds SET state = 'CANCELED' WHERE id = :refund RETURNING id",),
+    ),
+    Tampering(
+        "returns.refunds_end_as_booked",
+        ("UPDATE refunds SET state = 'SUCCEEDED' WHERE id = :refund_bounced RETURNING id",),
+    ),
+    Tampering(
+        "returns.disputes_are_booked",
+        (
+            f"UPDATE ledger_entries SET account_code = '6120' WHERE account_code = '6110' AND {OF_LOSS}",
+            "SELECT :dispute_lost",
+        ),
+    ),
+    Tampering(
+        "returns.disputed_funds_are_open_disputes",
+        (
+            "UPDATE disputes SET state = 'LOST' WHERE id = :dispute",
+            "SELECT :organization",
+        ),
+        also=("returns.disputes_are_booked",),
+    ),
+    Tampering(
+        "returns.belong_to_their_payment",
+        ("UPDATE refunds SET provider = 'MANUAL' WHERE id = :refund_pending RETURNING id",),
+    ),
+    Tampering(
+        "returns.bounces_are_seen",
+        ("DELETE FROM payment_exceptions WHERE refund_id = :refund_bounced RETURNING refund_id",),
+    ),
+)
+
+BOOKS = (*PAYMENTS, *SETTLEMENTS, *RATES, *COMPLETENESS, *JOURNALS, *PERIODS, *CLEARING, *RETURNS)
 
 TAMPERINGS = (*GUARDS, *RIGHTS, *PEOPLE, *LINKS, *BOOKS, *CHECKOUT, *MESSAGES)

@@ -302,6 +302,7 @@ def build(world: World) -> None:
     for of in (ours, theirs):
         _chart_and_locks(world, of)
         _links_and_money(world, of)
+        _returns(world, of)
     _messages(world, ours, theirs)
     _crypto(world, ours)
 
@@ -366,6 +367,12 @@ def _links_and_money(world: World, of: Organization) -> None:
             "other_link": str(links["paid"].id),
             "other_open": str(links["open"].id),
         }
+
+
+def _returns(world: World, of: Organization) -> None:
+    from tests.check_books import world_returns
+
+    world_returns.build(world, of)
 
 
 def _messages(world: World, ours: Organization, theirs: Organization) -> None:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from provvypay.services.check_books.check import Check
 
+# What Stripe converted: of a charge out of its currency into that of the settlement, of a refund the other way.
+_CONVERTED = """
+    SELECT b.id, b.organization_id,
+        CASE WHEN b.amount_minor < 0 THEN b.currency ELSE p.currency END AS leaves,
+        CASE WHEN b.amount_minor < 0 THEN -b.amount_minor ELSE own.minor END AS leaving,
+        CASE WHEN b.amount_minor < 0 THEN p.currency ELSE b.currency END AS comes,
+        CASE WHEN b.amount_minor < 0 THEN own.minor ELSE b.amount_minor END AS coming
+    FROM balance_transactions b JOIN payments p ON p.id = b.payment_id AND p.currency <> b.currency
+    LEFT JOIN refunds r ON r.id = b.refund_id LEFT JOIN disputes d ON d.id = b.dispute_id,
+        LATERAL (SELECT coalesce(r.amount_minor, d.amount_minor, p.value_minor)) AS own (minor)
+    WHERE b.type <> 'adjustment'
+"""
+
 CHECKS = (
     Check(
         "I-39",
         "clearing.credits_are_open_exceptions",
-        "2100 and 2190 each equal what exceptions hold there and no decision has used.",
+        "2100 and 2190 each equal what exceptions hold there, less what decisions used and what went back.",
         """
         SELECT 'organizations', organization_id::text,
             format('%s holds %s %s, exceptions %s', account_code, sum(booked), currency, sum(held))
@@ -21,7 +34,15 @@ CHECKS = (
               UNION ALL
               SELECT e.organization_id, e.currency, e.held_in, 0, -r.amount_minor
               FROM payment_resolutions r JOIN payment_exceptions e ON e.id = r.exception_id
-              WHERE r.amount_minor IS NOT NULL) AS both_sides
+              WHERE r.amount_minor IS NOT NULL
+              UNION ALL
+              SELECT e.organization_id, e.currency, e.held_in, 0, CASE b.type WHEN 'refund' THEN -r.amount_minor
+                  ELSE r.amount_minor END
+              FROM refunds r JOIN payment_exceptions e ON e.id = r.exception_id
+              JOIN balance_transactions b ON b.refund_id = r.id
+              UNION ALL
+              SELECT e.organization_id, e.currency, e.held_in, 0, -d.amount_minor
+              FROM disputes d JOIN payment_exceptions e ON e.id = d.exception_id) AS both_sides
         GROUP BY organization_id, account_code, currency HAVING sum(booked) <> sum(held)
         """,
     ),
@@ -29,32 +50,31 @@ CHECKS = (
         "I-41",
         "clearing.fees_are_booked",
         "A balance transaction books its fee and, if Stripe converted, a pair of conversions; and nothing else.",
-        """
-        WITH booked AS (
+        f"""
+        WITH converted AS ({_CONVERTED}), booked AS (
             SELECT j.source_id, j.kind, j.currency,
                 string_agg(format('%s %s %s', e.side, e.account_code, e.amount_minor), ', ' ORDER BY e.side DESC,
                     e.account_code) AS shape
             FROM journals j JOIN ledger_entries e ON e.journal_id = j.id WHERE j.source_type = 'BALANCE_TRANSACTION'
             GROUP BY j.id),
         wanted AS (
-            SELECT b.id AS source_id, 'FEE' AS kind, b.currency,
-                format(CASE WHEN b.fee_minor > 0 THEN 'DEBIT 6100 %1$s, CREDIT 1050 %1$s'
-                            ELSE 'DEBIT 1050 %1$s, CREDIT 6100 %1$s' END, abs(b.fee_minor)) AS shape
+            SELECT b.id AS source_id, CASE WHEN b.dispute_id IS NULL THEN 'FEE' ELSE 'DISPUTE_FEE' END AS kind,
+                b.currency, format(CASE WHEN b.fee_minor > 0 THEN 'DEBIT %1$s %2$s, CREDIT 1050 %2$s'
+                                        ELSE 'DEBIT 1050 %2$s, CREDIT %1$s %2$s' END,
+                    CASE WHEN b.dispute_id IS NULL THEN '6100' ELSE '6110' END, abs(b.fee_minor)) AS shape
             FROM balance_transactions b WHERE b.fee_minor <> 0
             UNION ALL
-            SELECT b.id, 'CONVERSION_OUT', p.currency, format('DEBIT 1190 %1$s, CREDIT 1050 %1$s', p.value_minor)
-            FROM balance_transactions b JOIN payments p ON p.id = b.payment_id
-            WHERE b.currency <> p.currency AND b.type <> 'adjustment'
+            SELECT c.id, 'CONVERSION_OUT', c.leaves, format('DEBIT 1190 %1$s, CREDIT 1050 %1$s', c.leaving)
+            FROM converted c
             UNION ALL
-            SELECT b.id, 'CONVERSION_IN', b.currency, format('DEBIT 1050 %1$s, CREDIT 1190 %1$s', b.amount_minor)
-            FROM balance_transactions b JOIN payments p ON p.id = b.payment_id
-            WHERE b.currency <> p.currency AND b.type <> 'adjustment')
+            SELECT c.id, 'CONVERSION_IN', c.comes, format('DEBIT 1050 %1$s, CREDIT 1190 %1$s', c.coming)
+            FROM converted c)
         SELECT 'balance_transactions', source_id::text,
             format('%s: booked %s, wanted %s', kind, coalesce(booked.currency || ' ' || booked.shape, 'nothing'),
                coalesce(wanted.currency || ' ' || wanted.shape, 'nothing'))
         FROM booked FULL JOIN wanted USING (source_id, kind)
         WHERE (booked.currency, booked.shape) IS DISTINCT FROM (wanted.currency, wanted.shape)
-        """,
+        """,  # noqa: S608  # nosec B608 - no value in it
     ),
     Check(
         "I-41",
@@ -68,9 +88,9 @@ CHECKS = (
     Check(
         "I-42",
         "clearing.accounts_follow_from_facts",
-        "1050 holds what cards brought less fees, as Stripe converted it; 1051 to 1054 what tokens brought.",
-        """
-        WITH standing AS (
+        "1050 holds what cards brought less fees and returns, as Stripe converted it; 1051 to 1054 what tokens did.",
+        f"""
+        WITH converted AS ({_CONVERTED}), standing AS (
             SELECT p.* FROM payments p WHERE p.outcome = 'EXCEPTION' OR NOT EXISTS (
                 SELECT FROM settlement_parts part JOIN settlements s ON s.id = part.settlement_id
                 WHERE part.payment_id = p.id AND s.voided_at IS NOT NULL)),
@@ -83,9 +103,13 @@ CHECKS = (
             UNION ALL
             SELECT organization_id, currency, -fee_minor, 0, '1050' FROM balance_transactions
             UNION ALL
-            SELECT b.organization_id, x.currency, x.minor, 0, '1050' FROM balance_transactions b
-            JOIN payments p ON p.id = b.payment_id AND p.currency <> b.currency AND b.type <> 'adjustment',
-                LATERAL (VALUES (p.currency, -p.value_minor), (b.currency, b.amount_minor)) AS x (currency, minor)
+            SELECT c.organization_id, x.currency, x.minor, 0, '1050' FROM converted c,
+                LATERAL (VALUES (c.leaves, -c.leaving), (c.comes, c.coming)) AS x (currency, minor)
+            UNION ALL
+            SELECT b.organization_id, coalesce(r.currency, d.currency),
+                sign(b.amount_minor) * coalesce(r.amount_minor, d.amount_minor), 0, '1050'
+            FROM balance_transactions b LEFT JOIN refunds r ON r.id = b.refund_id
+            LEFT JOIN disputes d ON d.id = b.dispute_id WHERE b.refund_id IS NOT NULL OR b.dispute_id IS NOT NULL
             UNION ALL
             SELECT organization_id, currency, 0, CASE side WHEN 'DEBIT' THEN amount_minor ELSE -amount_minor END,
                 account_code FROM ledger_entries
@@ -93,7 +117,7 @@ CHECKS = (
         SELECT 'accounts', format('%s/%s', organization_id, account_code),
             format('holds %s %s, the facts say %s', sum(booked), currency, sum(expected))
         FROM held GROUP BY organization_id, account_code, currency HAVING sum(booked) <> sum(expected)
-        """,
+        """,  # noqa: S608  # nosec B608 - no value in it
     ),
     Check(
         "I-42",

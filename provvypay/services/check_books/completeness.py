@@ -115,7 +115,7 @@ CHECKS = (
     Check(
         "I-44",
         "completeness.timeline_tells_of_money",
-        "Each payment for a link, and each fee of one, stands once in the link's timeline.",
+        "Each payment for a link, and each line of Stripe's about it, stands once in the link's timeline.",
         """
         SELECT 'payments', p.id::text, format('%s and not in the timeline of link %s', p.outcome, p.link_id)
         FROM payments p
@@ -126,7 +126,9 @@ CHECKS = (
         SELECT 'balance_transactions', b.id::text, format('not in the timeline of link %s', p.link_id)
         FROM balance_transactions b JOIN payments p ON p.id = b.payment_id
         LEFT JOIN payment_events e ON e.link_id = p.link_id AND e.dedupe = b.provider_id
-            AND e.kind = CASE b.type WHEN 'adjustment' THEN 'fee.adjusted' ELSE 'fee.booked' END
+            AND e.kind = CASE b.type WHEN 'adjustment' THEN 'fee.adjusted' WHEN 'refund' THEN 'refund.booked'
+                WHEN 'refund_failure' THEN 'refund.reversed' WHEN 'dispute' THEN 'dispute.withdrawn'
+                WHEN 'dispute_reversal' THEN 'dispute.reinstated' ELSE 'fee.booked' END
         WHERE p.link_id IS NOT NULL AND e.id IS NULL
         """,
     ),

@@ -12,12 +12,13 @@ ROWS = (
     "organizations", "merchant_settings", "users", "accounts", "payment_links", "payment_attempts", "checkout_sessions",
     "settlements", "payment_exceptions", "fx_snapshots", "xero_syncs", "notifications", "email_deliveries",
     "hedera_accounts", "hedera_cursors", "transfer_claims",
+    "refunds", "disputes",
 )  # fmt: skip
 """rows that never vanish"""
 
 FROZEN = (
     "settlements", "payment_exceptions", "payment_attempts", "checkout_sessions", "fx_snapshots", "accounts",
-    "hedera_accounts", "transfer_claims",
+    "hedera_accounts", "transfer_claims", "refunds", "disputes",
 )  # fmt: skip
 """rows of which only named columns change"""
 
@@ -37,9 +38,20 @@ TRIGGERS: tuple[tuple[str, str, str], ...] = (
     ("settlement_parts", "part_fits", "part_fits"),
     ("payments", "did_one_thing", "judge_payment"),
     ("payment_exceptions", "is_held_money", "judge_exception"),
+    ("payment_exceptions", "is_about_a_return", "judge_return_exception"),
+    ("refunds", "takes_payment", "lock_payment"),
+    ("refunds", "takes_credit", "lock_exception"),
+    ("refunds", "within_received", "judge_refund"),
+    ("refunds", "forward", "refund_goes_forward"),
+    ("disputes", "takes_payment", "lock_payment"),
+    ("disputes", "is_booked", "judge_dispute"),
+    ("disputes", "forward", "dispute_goes_forward"),
+    ("balance_transactions", "credit_goes", "credit_goes"),
+    ("disputes", "credit_goes", "credit_goes"),
     ("balance_transactions", "is_booked", "judge_balance_transaction"),
     ("journals", "stamp", "journal_stamp"),
     ("journals", "true_to_source", "judge_journal"),
+    ("journals", "true_to_processor", "judge_processor_journal"),
     ("journals", "in_open_period", "journal_in_open_period"),
     ("ledger_entries", "sealed", "lines_come_together"),
     ("ledger_entries", "dated", "entry_dated"),

@@ -88,8 +88,14 @@ CHECKS = (
             AND b.organization_id = j.organization_id
         LEFT JOIN journals r ON j.source_type = 'JOURNAL' AND r.id = j.source_id
             AND r.organization_id = j.organization_id AND r.id = j.reverses_id
+        LEFT JOIN refunds back ON j.source_type = 'REFUND' AND back.id = j.source_id
+            AND back.organization_id = j.organization_id
+        LEFT JOIN disputes d ON j.source_type = 'DISPUTE' AND d.id = j.source_id
+            AND d.organization_id = j.organization_id
         WHERE CASE WHEN j.kind IN ('SALE', 'PAYMENT') THEN s.id WHEN j.kind IN ('CREDIT', 'SUSPENSE') THEN p.id
-                   WHEN j.kind IN ('FEE', 'CONVERSION_OUT', 'CONVERSION_IN') THEN b.id
+                   WHEN j.kind IN ('FEE', 'DISPUTE_FEE', 'CONVERSION_OUT', 'CONVERSION_IN') THEN b.id
+                   WHEN j.kind IN ('REFUND', 'REFUND_REVERSAL') THEN back.id
+                   WHEN j.kind IN ('DISPUTE_WITHDRAWN', 'DISPUTE_WON', 'DISPUTE_LOST') THEN d.id
                        WHEN j.kind = 'REVERSAL' THEN r.id END IS NULL
         """,
     ),

@@ -104,13 +104,18 @@ CHECKS = (
     Check(
         "I-13",
         "payments.decisions_fit_their_exception",
-        "Decisions use no more than an exception holds, and one that is resolved was decided about.",
+        "Decisions and returns use no more than an exception holds; one that is resolved was decided, or is empty.",
         """
         SELECT 'payment_exceptions', e.id::text,
-            format('%s: decisions use %s of %s', e.state, coalesce(sum(r.amount_minor), 0), e.amount_minor)
-        FROM payment_exceptions e LEFT JOIN payment_resolutions r ON r.exception_id = e.id
-        GROUP BY e.id HAVING coalesce(sum(r.amount_minor), 0) > coalesce(e.amount_minor, 0)
-            OR bool_or(r.currency <> e.currency) OR (e.state = 'RESOLVED' AND count(r.id) = 0)
+            format('%s: decisions use %s of %s, %s went back', e.state, coalesce(sum(r.amount_minor), 0),
+                e.amount_minor, min(back.minor))
+        FROM payment_exceptions e LEFT JOIN payment_resolutions r ON r.exception_id = e.id,
+        LATERAL (SELECT coalesce((SELECT sum(CASE b.type WHEN 'refund' THEN f.amount_minor ELSE -f.amount_minor END)
+                    FROM refunds f JOIN balance_transactions b ON b.refund_id = f.id WHERE f.exception_id = e.id), 0)
+                + coalesce((SELECT sum(d.amount_minor) FROM disputes d WHERE d.exception_id = e.id), 0)) AS back (minor)
+        GROUP BY e.id HAVING coalesce(sum(r.amount_minor), 0) + min(back.minor) > coalesce(e.amount_minor, 0)
+            OR bool_or(r.currency <> e.currency) OR (e.state = 'RESOLVED' AND count(r.id) = 0
+                AND (e.payment_id IS NULL OR min(back.minor) < e.amount_minor))
         """,
     ),
     Check(

@@ -25,6 +25,7 @@ from provvypay.services.check_books import (
     periods,
     rates,
     references,
+    returns,
     rights,
     settlements,
     transfers,
@@ -45,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
     *journals.CHECKS,
     *periods.CHECKS,
     *clearing.CHECKS,
+    *returns.CHECKS,
     *checkout.CHECKS,
     *messages.CHECKS,
 )

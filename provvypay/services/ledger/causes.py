@@ -24,6 +24,12 @@ TITLES = {
     "CONVERSION_OUT": "Converted by Stripe, out",
     "CONVERSION_IN": "Converted by Stripe, in",
     "REVERSAL": "Reversal",
+    "REFUND": "Refund",
+    "REFUND_REVERSAL": "Refund taken back",
+    "DISPUTE_WITHDRAWN": "Disputed money withdrawn",
+    "DISPUTE_FEE": "Fee of a dispute",
+    "DISPUTE_WON": "Dispute won",
+    "DISPUTE_LOST": "Dispute lost",
 }
 
 
@@ -54,6 +60,11 @@ _PAYMENT = text("""
     LEFT JOIN payment_exceptions x ON x.organization_id = p.organization_id AND x.payment_id = p.id
     WHERE p.organization_id = :org AND p.id = :source_id
 """)
+_RETURN = text("""
+    SELECT provider_refund_id AS provider_id FROM refunds WHERE organization_id = :org AND id = :source_id
+    UNION ALL
+    SELECT provider_dispute_id FROM disputes WHERE organization_id = :org AND id = :source_id
+""")
 _BALANCE_TRANSACTION = text("""
     SELECT provider_id FROM balance_transactions WHERE organization_id = :org AND id = :source_id
 """)
@@ -76,6 +87,10 @@ def of_journal(session: Session, organization_id: uuid.UUID, journal: Any) -> Ca
         found = _payment(session, given, link)
     elif journal.source_type == "BALANCE_TRANSACTION":
         found = _balance_transaction(session, given, link)
+    elif journal.source_type in {"REFUND", "DISPUTE"}:
+        provider_id = session.execute(_RETURN, given).scalar()
+        detail = f"{spelled(journal.source_type)} {provider_id}" if provider_id else None
+        found = Cause(link or "Money without a link", detail, link_id=journal.link_id)
     source = spelled(journal.source_type)
     return found or Cause(link or source, source if link else None, link_id=journal.link_id)
 

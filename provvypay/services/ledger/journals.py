@@ -6,10 +6,12 @@ import json
 import uuid
 from collections.abc import Sequence
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from provvypay.kit.db import Statement
 from provvypay.kit.ids import uuid7
+from provvypay.models.ledger import Journal
 from provvypay.services.ledger.postings import Draft
 
 # The lines are joined to the journals they belong to, so that those are written first. Asking for the first open
@@ -83,3 +85,12 @@ def post(session: Session, organization_id: uuid.UUID, drafts: Sequence[Draft]) 
         {"organization_id": organization_id, "journals": json.dumps(journals), "entries": json.dumps(entries)},
     )
     return tuple(ids)
+
+
+def find(session: Session, source_type: str, source_id: uuid.UUID, kind: str) -> uuid.UUID | None:
+    """Return the journal of a kind that a fact was booked by, or None."""
+    return session.scalar(
+        select(Journal.id).where(
+            Journal.source_type == source_type, Journal.source_id == source_id, Journal.kind == kind
+        )
+    )
