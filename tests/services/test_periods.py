@@ -7,6 +7,8 @@ import threading
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from provvypay.domain.roles import Role
 from provvypay.domain.statuses import LinkStatus
@@ -165,6 +167,38 @@ def test_money_that_arrives_while_the_books_are_being_closed_waits_and_is_moved(
     with transaction(organization_id) as session:
         found = journal_views.of_link(session, organization_id, link.id)
     assert [one.effective_at for one in found] == [first_open(through)] * 2
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["pay", "pay", "pay", "hold", "close", "open"]), st.integers(1, 40)),
+    min_size=6,
+    max_size=24,
+)
+
+
+@given(steps=STEPS)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_closed_figures_stay_whatever_arrives_in_whatever_order(make: Make, steps: list[tuple[str, int]]) -> None:
+    merchant = make.organization()
+    frozen: dict[dt.date, list[reads.TrialBalance]] = {}
+
+    def figures(day: dt.date) -> list[reads.TrialBalance]:
+        with transaction(merchant.organization_id) as session:
+            return reads.trial_balance(session, merchant.organization_id, before=first_open(day))
+
+    for what, days in steps:
+        day, lock = today() - days * DAY, held(merchant)
+        if what in {"pay", "hold"}:
+            link = make.link(merchant=merchant, status=LinkStatus.OPEN if what == "pay" else LinkStatus.CANCELED)
+            make.settled(link, make.incoming_payment(link, occurred_at=now() - days * DAY))
+            assert make.reload(link).status == (LinkStatus.PAID if what == "pay" else LinkStatus.CANCELED)
+        elif lock is None or lock.locked_through != day:
+            closes = lock is None or lock.locked_through is None or lock.locked_through < day
+            if closes == (what == "close"):
+                close(merchant, day, seen=lock.seq if lock else 0, reason="" if closes else "again")
+                frozen = {kept: known for kept, known in frozen.items() if kept <= day} | {day: figures(day)}
+        assert {day: figures(day) for day in frozen} == frozen
+    assert all(balance.balances for balance in figures(today()))
 
 
 def _wait_until_somebody_waits_for_the_books() -> None:
