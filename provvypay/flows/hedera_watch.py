@@ -110,7 +110,9 @@ def catch_up(organization_id: uuid.UUID, hedera_account_id: uuid.UUID, since: dt
     with transaction(organization_id) as session:
         account = hedera_cursors.account(session, hedera_account_id)
         registry = hedera_transfers.registry(session, account.network)
-    return _sweep(account, _from(account, timestamp_at(since)), timestamp_at(until), registry)
+    # A moment has microseconds, a record nanoseconds: the last one belongs to it.
+    end = shifted(timestamp_at(until), nanos=999)
+    return _sweep(account, _from(account, timestamp_at(since)), end, registry)
 
 
 def head_moment() -> dt.datetime:

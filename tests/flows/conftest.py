@@ -12,6 +12,7 @@ from provvypay.kit import settings as kit_settings
 from provvypay.kit.db import transaction
 from provvypay.kit.settings import Settings
 from provvypay.models.payment_link import PaymentLink
+from tests.support.crypto_books import HBAR
 from tests.support.database import Observer, acting_as
 from tests.support.factories import Make
 from tests.support.hedera import Ledger, leave_the_mirror_alone_no_more, prices_are
@@ -97,3 +98,12 @@ def ledger(crypto_on: None, sandbox: SandboxControl, observer: Observer, make: M
     with acting_as("web"):
         merchant = make.merchant
     return Ledger(sandbox, observer, merchant)
+
+
+@pytest.fixture
+def quoted(ledger: Ledger, link: PaymentLink) -> int:
+    """Show the link's price in HBAR; return it in tinybar."""
+    ledger.opened_earlier(link)
+    units = ledger.quote(link, "HBAR", ago=300)
+    assert units == HBAR
+    return units

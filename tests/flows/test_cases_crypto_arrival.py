@@ -5,8 +5,6 @@ Halves about what a person decides come with the inbox's actions.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from structlog.testing import capture_logs
 
@@ -17,50 +15,11 @@ from provvypay.flows.expire_links import expire_links
 from provvypay.flows.stripe_payment import confirm, start_checkout
 from provvypay.models.payment_link import PaymentLink
 from tests.flows.conftest import Books
+from tests.support.crypto_books import DUE, HBAR, ended, held, quotes_end
 from tests.support.database import Observer, acting_as, together
 from tests.support.factories import Make
-from tests.support.hedera import RATES, Ledger, prices_are, unguarded
+from tests.support.hedera import RATES, Ledger, prices_are
 from tests.support.sandbox import SandboxControl
-
-DUE = 120_50
-HBAR = DUE * 10**6 * 4
-"""tinybar at 0.25"""
-
-
-@pytest.fixture
-def quoted(ledger: Ledger, link: PaymentLink) -> int:
-    """Show the link's price in HBAR; return it in tinybar."""
-    ledger.opened_earlier(link)
-    units = ledger.quote(link, "HBAR", ago=300)
-    assert units == HBAR
-    return units
-
-
-def ended(observer: Observer, link: PaymentLink, *, seconds_ago: float) -> None:
-    observer.sql(
-        "UPDATE payment_links SET expires_at = clock_timestamp() - make_interval(secs => :ago) WHERE id = :id",
-        ago=seconds_ago, id=link.id,
-    )  # fmt: skip
-
-
-def quotes_end(observer: Observer, link: PaymentLink, *, seconds_ago: float) -> None:
-    """Let the link's quotes have been given and have ended earlier."""
-    unguarded(
-        observer,
-        "UPDATE payment_attempts SET created_at = clock_timestamp() - make_interval(secs => :ago + 300),"
-        " expires_at = clock_timestamp() - make_interval(secs => :ago) WHERE link_id = :id",
-        ago=seconds_ago, id=link.id,
-    )  # fmt: skip
-
-
-def held(observer: Observer, link: PaymentLink) -> list[tuple[str, Any, str]]:
-    """Return what is held of the organization's money: kind, amount, and on which account."""
-    rows = observer.sql(
-        "SELECT kind, amount_minor, held_in FROM payment_exceptions WHERE organization_id = :org AND state = 'OPEN'"
-        " ORDER BY id",
-        org=link.organization_id,
-    )
-    return [tuple(row) for row in rows]  # type: ignore[misc]
 
 
 def test_case_28_exact_amount_token_memo_and_time(ledger: Ledger, link: PaymentLink, books: Books, quoted: int) -> None:

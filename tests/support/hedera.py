@@ -55,7 +55,9 @@ class Ledger:
                 " ON CONFLICT (network, entity_id) DO UPDATE SET state = 'OK', is_configured = true",
                 entity=entity, asset=asset, kind=kind, decimals=ASSETS[asset].decimals,
             )  # fmt: skip
-        made = self.sandbox.post("/mirror_node/accounts", role="merchant", all_tokens=True, evm_alias=self.alias)
+        made = self.sandbox.post(
+            "/mirror_node/accounts", role="merchant", hbar="1000", all_tokens=True, evm_alias=self.alias
+        )
         self.account = self.account or made["accounts"][0]["account"]
         evm = made["accounts"][0]["evm_address"] if self.alias else None
         # An hour ago, so that a test may let money come a little before it began.
@@ -122,6 +124,22 @@ class Ledger:
             del wanted["units"]
         answer: dict[str, Any] = self.sandbox.post("/mirror_node/transfers", **wanted)
         return answer
+
+    def since(self, *, days: int) -> None:
+        """Let the account have been the merchant's for longer."""
+        unguarded(
+            self.observer,
+            "UPDATE hedera_accounts SET created_at = clock_timestamp() - make_interval(days => :days) WHERE id = :id",
+            days=days, id=self.id,
+        )  # fmt: skip
+
+    def rewind(self, *, hours: int) -> None:
+        """Let nothing have been read for some hours."""
+        unguarded(
+            self.observer,
+            "UPDATE hedera_cursors SET seen_until = :at WHERE hedera_account_id = :id",
+            at=timestamp_at(now() - dt.timedelta(hours=hours)), id=self.id,
+        )  # fmt: skip
 
     @property
     def truth(self) -> dict[str, int]:

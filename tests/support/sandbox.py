@@ -19,6 +19,13 @@ BRISK = {
 }
 
 
+# A mirror node on a good day.
+PUNCTUAL = {
+    "network": "testnet", "lag_seconds": 0, "stalled": False, "window_days": 60, "fee_style": "single",
+    "rate_limit_per_second": None, "retry_after": None,
+}  # fmt: skip
+
+
 class SandboxControl:
     """What a customer, the card company and the weather do."""
 
@@ -30,6 +37,10 @@ class SandboxControl:
     def get(self, path: str) -> Any:
         """Read from the control door."""
         return self._answer(self._http.get(f"/_control{path}"))
+
+    def delete(self, path: str) -> Any:
+        """Undo something through the control door."""
+        return self._answer(self._http.delete(f"/_control{path}"))
 
     def post(self, path: str, **body: Any) -> Any:
         """Do something through the control door."""
@@ -67,6 +78,7 @@ class SandboxControl:
         for path in ("faults", "rates", "mirror_node/exchange-rate"):
             self._answer(self._http.delete(f"/_control/{path}"))
         self.post("/clock", offset_seconds=0, signature_offset_seconds=0)
+        self.post("/mirror_node/settings", **PUNCTUAL)
         self.post("/stripe/settings", **BRISK)
         if self.get("/stripe/deliveries")["held"]:
             self.post("/stripe/release")
