@@ -159,7 +159,8 @@ def _poll(claimed: Claimed, account: Account, low: str, head: str, registry: Reg
         until = max(until, batch.until or until)
         if batch.found:
             take_in(account, batch.found, by="POLL", hold=partial(hedera_cursors.hold, claimed=claimed, until=until))
-        if time.monotonic() > ends:
+        # Never before something new was read: the overlap alone may fill a turn.
+        if time.monotonic() > ends and until > claimed.seen_until:
             return until, until >= head
     return until, True
 
