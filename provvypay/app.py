@@ -25,6 +25,7 @@ BLUEPRINTS = (
     "settings",
     "notifications",
     "links",
+    "refunds",
     "pay",
     "ledger",
     "exceptions",

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, url_for
 
+from provvypay.domain.roles import Permission
+from provvypay.domain.statuses import RefundState
 from provvypay.kit import clock
 from provvypay.kit.db import transaction
-from provvypay.services import overview
+from provvypay.services import overview, return_views
 from provvypay.services.overview import CurrencySum
 from provvypay.web.activity import ActivityLine, describe, exception_title
-from provvypay.web.formatting import money
+from provvypay.web.formatting import money, when_exact
 from provvypay.web.guards import current_org, signed_in
 from provvypay.web.htmx import render
 
@@ -37,13 +39,15 @@ def show() -> Response:
     with transaction(current_org.id) as session:
         figures = overview.figures(session, current_org.id, now=moment)
         waiting = overview.attention(session, current_org.id)
+        may_approve = current_org.allows(Permission.REFUNDS_APPROVE)
+        going_back = return_views.waiting(session, current_org.id, may_approve=may_approve)
         happened = overview.activity(session, current_org.id, now=moment)
         steps = overview.first_steps(session, current_org.id)
     return render(
         "dashboard/show.html",
         fragments=("dashboard_live",),
         figures=_figures(figures),
-        attention=[_attention(one) for one in waiting],
+        attention=[*map(_going_back, going_back), *map(_attention, waiting)],
         activity=_lines(happened),
         checklist=_checklist(steps),
         links_count=figures.links_count,
@@ -83,6 +87,17 @@ def _attention(one: overview.OpenException) -> dict[str, object]:
         "url": url_for("exceptions.show", exception_id=one.id),
         "status": one.kind,
     }
+
+
+def _going_back(one: return_views.WaitingReturn) -> dict[str, object]:
+    amount = money(one.amount_minor, one.currency)
+    if one.kind == RefundState.CREATED:
+        detail = f"{amount}. Somebody asked to refund it."
+    else:
+        until = f" by {when_exact(one.due_by)}" if one.due_by else ""
+        detail = f"{amount}. The customer’s bank wants an answer{until}, at Stripe’s dashboard."
+    url = url_for("refunds.index", link_id=one.link_id)
+    return {"title": one.description, "detail": detail, "url": url, "status": one.kind}
 
 
 def _lines(happened: list[overview.Happening]) -> list[ActivityLine]:

@@ -15,7 +15,7 @@ from provvypay.flows import create_link
 from provvypay.kit import clock
 from provvypay.kit.db import transaction
 from provvypay.models.payment_link import PaymentLink
-from provvypay.services import link_crypto, link_story, link_views
+from provvypay.services import link_crypto, link_story, link_views, return_views, returns
 from provvypay.services.fx import reads as fx_reads
 from provvypay.services.ledger import journal_views
 from provvypay.services.link_changes import CHANGEABLE
@@ -119,14 +119,18 @@ def show(link_id: uuid.UUID) -> Response:
         steps = link_story.steps(session, org, link_id, link.status) if with_steps else []
         crypto = link_crypto.of_link(session, org, link_id, link.amount_minor, now=clock.now())
         rates = fx_reads.of_link(session, org, link_id) if tab == "rates" else []
+        went_back = return_views.of_link(session, org, link_id)
+        can_refund = link.status != LinkStatus.OPEN and _may_refund() and returns.can_go_back(session, org, link_id)
         journals = journal_views.of_link(session, org, link_id) if tab == "books" else []
-    waits = link.status == LinkStatus.OPEN or (payment is not None and payment.fee_state != "KNOWN")
+    waits = link.status == LinkStatus.OPEN or went_back.waits or (payment is not None and payment.fee_state != "KNOWN")
     return render(
         "links/show.html",
         fragments=("link_live",),
         stop_polling=not waits,
         link=link,
         payment=payment,
+        went_back=went_back,
+        can_refund=can_refund,
         steps=steps,
         rates=rates,
         journals=journals,
@@ -277,6 +281,10 @@ def qr_png(link_id: uuid.UUID) -> Response:
 
 def _may_manage() -> bool:
     return current_org.allows(Permission.LINKS_MANAGE)
+
+
+def _may_refund() -> bool:
+    return current_org.allows(Permission.REFUNDS_REQUEST)
 
 
 def _opened(link_id: uuid.UUID) -> PaymentLink:

@@ -229,6 +229,15 @@ def _dispute(payment_intent_id: str | None, fact: DisputeFact) -> bool:
 # ---------------------------------------------------------------- what they share
 
 
+def is_of_link(organization_id: uuid.UUID, refund_id: uuid.UUID, link_id: uuid.UUID) -> bool:
+    """Say whether a refund is one of this link's.
+
+    :raises NotFound: for an unknown id and for one of another organization alike
+    """
+    with transaction(organization_id) as session:
+        return refunds.get(session, refund_id).link_id == link_id
+
+
 def is_known(payment_intent_id: str) -> bool:
     """Say whether the payment of an intent is in the books."""
     with transaction() as session:

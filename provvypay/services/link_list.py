@@ -103,7 +103,7 @@ class LinkRow:
     customer_name: str
     customer_email: str
     facts: tuple[str, ...]
-    """what is true beside the state, such as DOUBLE: the kinds of its open exceptions"""
+    """what is true beside the state: the kinds of its open exceptions, refunded, disputed"""
 
     @property
     def can_cancel(self) -> bool:

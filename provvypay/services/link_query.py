@@ -89,8 +89,17 @@ _PICK = """
 _PICK_ALL = _PICK.replace("CAST(:ids AS uuid[])", "find_links(:sought, 2147483646)")
 _WITH_FACTS = """
     WITH page AS ({page}), facts AS (
-        SELECT link_id, array_agg(DISTINCT kind ORDER BY kind) AS kinds FROM payment_exceptions
-        WHERE organization_id = :org AND state = 'OPEN' AND link_id IN (SELECT id FROM page) GROUP BY link_id)
+        SELECT link_id, array_agg(DISTINCT kind ORDER BY kind) AS kinds FROM (
+            SELECT link_id, kind FROM payment_exceptions
+            WHERE organization_id = :org AND state = 'OPEN' AND link_id IN (SELECT id FROM page)
+            UNION ALL
+            SELECT link_id, 'DISPUTED' FROM disputes WHERE organization_id = :org
+                AND state IN ('NEEDS_RESPONSE', 'UNDER_REVIEW') AND link_id IN (SELECT id FROM page)
+            UNION ALL
+            SELECT r.link_id, CASE WHEN sum(r.amount_minor) >= min(page.amount_minor) THEN 'REFUNDED'
+                ELSE 'PARTLY_REFUNDED' END FROM refunds r JOIN page ON page.id = r.link_id
+            WHERE r.organization_id = :org AND r.state = 'SUCCEEDED' AND r.exception_id IS NULL GROUP BY r.link_id
+            ) AS found GROUP BY link_id)
     SELECT page.*, facts.kinds, c.name AS customer_name, c.email AS customer_email
     FROM page LEFT JOIN facts ON facts.link_id = page.id
     LEFT JOIN LATERAL (SELECT name, email FROM link_contacts

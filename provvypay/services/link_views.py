@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -68,7 +69,11 @@ class PaymentView:
 _ONE = text("""
     SELECT l.*, u.name AS created_by_name, c.name AS customer_name, c.email AS customer_email,
         (SELECT array_agg(DISTINCT e.kind ORDER BY e.kind) FROM payment_exceptions e
-         WHERE e.organization_id = :org AND e.state = 'OPEN' AND e.link_id = l.id) AS kinds
+         WHERE e.organization_id = :org AND e.state = 'OPEN' AND e.link_id = l.id) AS kinds,
+        (SELECT sum(r.amount_minor) FROM refunds r WHERE r.organization_id = :org AND r.link_id = l.id
+            AND r.state = 'SUCCEEDED' AND r.exception_id IS NULL) AS refunded_minor,
+        EXISTS (SELECT FROM disputes d WHERE d.organization_id = :org AND d.link_id = l.id
+            AND d.state IN ('NEEDS_RESPONSE', 'UNDER_REVIEW')) AS is_disputed
     FROM payment_links l LEFT JOIN users u ON u.id = l.created_by
     LEFT JOIN link_contacts c ON c.link_id = l.id AND c.organization_id = :org
     WHERE l.organization_id = :org AND l.id = :id
@@ -109,7 +114,7 @@ def one(
         description=row.description,
         reference=row.reference,
         status=row.status,
-        facts=tuple(row.kinds or ()),
+        facts=(*(row.kinds or ()), *_went_back(row)),
         amount_minor=row.amount_minor,
         currency=row.currency,
         expires_at=row.expires_at,
@@ -131,6 +136,14 @@ def one(
         can_archive=may_manage and not lives and row.archived_at is None,
         can_unarchive=may_manage and row.archived_at is not None,
     )
+
+
+def _went_back(row: Any) -> tuple[str, ...]:
+    """Return what is true of a link besides its state, of money that went back."""
+    facts = []
+    if row.refunded_minor:
+        facts.append("REFUNDED" if row.refunded_minor >= row.amount_minor else "PARTLY_REFUNDED")
+    return (*facts, "DISPUTED") if row.is_disputed else tuple(facts)
 
 
 def pay_url(public_base_url: str, short_code: str) -> str:

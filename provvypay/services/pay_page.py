@@ -107,6 +107,8 @@ class Receipt:
     method: str
     reference: str
     """the provider's, by which the payee finds the payment"""
+    refunded_minor: int = 0
+    """what has gone back of it, in the link's currency"""
 
 
 @dataclass(frozen=True, slots=True)

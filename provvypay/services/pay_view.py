@@ -39,6 +39,8 @@ _READ = Statement("""
         l.return_url, l.methods, o.name, o.time_zone, m.legal_name, m.legal_id, m.support_email, m.card_enabled,
         m.crypto_enabled, m.quote_window_seconds,
         c.state AS session_state, c.payment_status, c.decline_code,
+        CAST(coalesce((SELECT sum(r.amount_minor) FROM refunds r WHERE r.organization_id = :org AND r.link_id = l.id
+            AND r.state = 'SUCCEEDED' AND r.exception_id IS NULL), 0) AS bigint) AS refunded_minor,
         s.id AS settlement_id, s.settled_at, p.provider, p.asset, p.provider_reference,
         (SELECT max(CAST(e.data ->> 'until' AS timestamptz)) FROM payment_events e
          WHERE e.link_id = l.id AND e.kind = 'card.paused' AND e.organization_id = :org) AS cards_paused_until,
@@ -207,6 +209,7 @@ def _receipt(row: Any, crypto: Crypto) -> Receipt:
         paid_at=row.settled_at,
         method=f"{row.asset} on Hedera" if crypto.settled else method(row.provider, row.asset),
         reference=row.provider_reference,
+        refunded_minor=row.refunded_minor,
     )
 
 

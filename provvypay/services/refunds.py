@@ -77,7 +77,7 @@ def request(session: Session, organization_id: uuid.UUID, wish: RefundWish, *, a
     if known := session.scalar(select(Refund).where(Refund.id == wish.refund_id)):
         return known
     found = returns.of_payment(session, organization_id, wish.payment_id)
-    _check(found, wish)
+    check(found, wish)
     approved = may_approve and not needs_second_person(session, organization_id, wish.amount_minor, found.currency)
     values: dict[str, object] = {
         "id": wish.refund_id,
@@ -190,7 +190,11 @@ def waiting_for_approval(session: Session, organization_id: uuid.UUID) -> int:
     ).one()
 
 
-def _check(found: Returnable, wish: RefundWish) -> None:
+def check(found: Returnable, wish: RefundWish) -> None:
+    """Refuse what cannot be refunded, or not as the person saw it.
+
+    :raises AvailableChanged: see request(); NotRefundable and Invalid as well
+    """
     if found.is_disputed:
         raise _disputed(found.payment_id)
     if found.provider not in returns.REFUNDABLE:

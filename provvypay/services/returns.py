@@ -116,6 +116,11 @@ def of_link(session: Session, organization_id: uuid.UUID, link_id: uuid.UUID) ->
     return [_read(row) for row in session.execute(_OF_LINK, {"org": organization_id, "id": link_id})]
 
 
+def can_go_back(session: Session, organization_id: uuid.UUID, link_id: uuid.UUID) -> bool:
+    """Say whether a refund may be made now of any payment that came for a link."""
+    return any(one.is_refundable for one in of_link(session, organization_id, link_id))
+
+
 def _read(row: Any) -> Returnable:
     return Returnable(
         payment_id=row.id,

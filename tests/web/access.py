@@ -12,6 +12,7 @@ from provvypay.domain.roles import Role
 EVERY_ROLE = frozenset(Role)
 MAKERS = frozenset({Role.OWNER, Role.ADMIN, Role.OPERATOR})
 BOOKKEEPERS = frozenset({Role.OWNER, Role.ADMIN, Role.ACCOUNTANT})
+REFUNDERS = MAKERS | BOOKKEEPERS
 KEEPERS = frozenset({Role.OWNER, Role.ADMIN})
 
 SIGN_IN = 303
@@ -99,6 +100,15 @@ ACCESS: dict[str, Access] = {
     # 409: it can still be paid
     "POST /links/<uuid:link_id>/archiving": thing(409, MAKERS, link_id="fresh link"),
     "POST /links/<uuid:link_id>/unarchiving": thing(303, MAKERS, link_id="link"),
+    "GET /links/<uuid:link_id>/refunds": thing(200, link_id="link"),
+    # 404: nothing was paid by it yet, and there is no such refund
+    "POST /links/<uuid:link_id>/refunds": thing(404, REFUNDERS, link_id="fresh link"),
+    "POST /links/<uuid:link_id>/refunds/<uuid:refund_id>/approval": thing(
+        404, BOOKKEEPERS, link_id="link", refund_id="00000000-0000-7000-8000-000000000000"
+    ),
+    "POST /links/<uuid:link_id>/refunds/<uuid:refund_id>/withdrawal": thing(
+        404, REFUNDERS, link_id="link", refund_id="00000000-0000-7000-8000-000000000000"
+    ),
     "GET /links/<uuid:link_id>/qr.svg": thing(200, link_id="link"),
     "GET /links/<uuid:link_id>/qr.png": thing(200, link_id="link"),
     "GET /exceptions": members(200),
