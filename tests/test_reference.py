@@ -126,6 +126,7 @@ def test_other_states_are_those_that_postgresql_accepts():
         "payments": "payments",
         "payment exceptions": "payment_exceptions",
         "decisions about them": "payment_resolutions",
+        "corrections that wait": "correction_requests",
         "Hedera transfers": "hedera_transfers",
         "Hedera accounts": "hedera_accounts",
         "Hedera assets": "hedera_assets",

@@ -51,7 +51,9 @@ class HeldPart:
     exception_id: uuid.UUID
     payment_id: uuid.UUID
     amount_minor: int
-    """what is left of it, in the link's currency"""
+    """how much of it a settlement takes, in the link's currency: all that is left, unless a person decided otherwise"""
+    left_minor: int = 0
+    """what remains held after that"""
 
 
 @dataclass(frozen=True, slots=True)

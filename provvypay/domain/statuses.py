@@ -66,6 +66,40 @@ class ResolutionAction(StrEnum):
     """a part that a later payment completed"""
     VALUED = "VALUED"
     """a rate came: the money became a payment"""
+    ACCEPTED = "ACCEPTED"
+    """it settles the link it was for, late or otherwise than asked"""
+    APPLIED = "APPLIED"
+    """it settles another link"""
+    MATCHED = "MATCHED"
+    """money that named no link was for this one"""
+    KEPT = "KEPT"
+    """it stays the customer's credit"""
+    WRITTEN_OFF = "WRITTEN_OFF"
+    """a small difference"""
+    OWN_TRANSFER = "OWN_TRANSFER"
+    """the merchant's own money"""
+    IGNORED = "IGNORED"
+    """what no book shows, and nobody will do anything about"""
+
+
+class CorrectionAction(StrEnum):
+    """What may need a second person."""
+
+    ACCEPT = "ACCEPT"
+    APPLY = "APPLY"
+    MATCH = "MATCH"
+    OWN_TRANSFER = "OWN_TRANSFER"
+    MARK_PAID = "MARK_PAID"
+    UNDO_MARK = "UNDO_MARK"
+
+
+class RequestState(StrEnum):
+    """How far a correction came that needs a second person."""
+
+    WAITING = "WAITING"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    WITHDRAWN = "WITHDRAWN"
 
 
 class TransferConcern(StrEnum):

@@ -27,7 +27,7 @@ class PaymentException(Base):
 
     __tablename__ = "payment_exceptions"
     __table_args__ = (
-        UniqueConstraint("payment_id"),
+        UniqueConstraint("payment_id", "held_in"),
         UniqueConstraint("transfer_id"),
         UniqueConstraint("refund_id"),
         UniqueConstraint("dispute_id"),
@@ -46,6 +46,17 @@ class PaymentException(Base):
         ForeignKeyConstraint(
             ["organization_id", "suggested_link_id"], ["payment_links.organization_id", "payment_links.id"]
         ),
+        ForeignKeyConstraint(
+            ["organization_id", "resolution_id"],
+            ["payment_resolutions.organization_id", "payment_resolutions.id"],
+            use_alter=True,
+        ),
+        ForeignKeyConstraint(
+            ["organization_id", "assigned_to"],
+            ["memberships.organization_id", "memberships.user_id"],
+            name="fk_payment_exceptions_assigned_to",
+        ),
+        UniqueConstraint("resolution_id"),
         one_of("kind", ExceptionKind),
         one_of("state", ("OPEN", "RESOLVED")),
         CheckConstraint("(state = 'RESOLVED') = (resolved_at IS NOT NULL)", name="resolved"),
@@ -86,6 +97,10 @@ class PaymentException(Base):
     created_at: Mapped[Moment]
     resolved_at: Mapped[dt.datetime | None]
     version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    resolution_id: Mapped[uuid.UUID | None]
+    """the decision that matched money of unknown purpose to a link, and so made this credit of it"""
+    assigned_to: Mapped[uuid.UUID | None]
+    """the member who works on it"""
 
 
 class PaymentResolution(Base):
@@ -103,11 +118,21 @@ class PaymentResolution(Base):
         CheckConstraint(
             f"(amount_minor IS NULL) = (currency IS NULL) AND amount_minor BETWEEN 1 AND {MOST_MINOR}", name="amount"
         ),
+        ForeignKeyConstraint(["organization_id", "link_id"], ["payment_links.organization_id", "payment_links.id"]),
         CheckConstraint(
-            "CASE action WHEN 'COMPLETED' THEN settlement_id IS NOT NULL AND payment_id IS NULL"
-            " AND amount_minor IS NOT NULL"
-            " ELSE settlement_id IS NULL AND payment_id IS NOT NULL AND amount_minor IS NULL END",
+            "(settlement_id IS NOT NULL) = (action IN ('COMPLETED', 'ACCEPTED', 'APPLIED'))"
+            " AND (payment_id IS NOT NULL) = (action = 'VALUED')"
+            " AND (link_id IS NOT NULL) = (action IN ('APPLIED', 'MATCHED'))"
+            " AND num_nonnulls(value_minor, value_currency) = CASE action WHEN 'MATCHED' THEN 2 ELSE 0 END"
+            " AND (amount_minor IS NOT NULL) = (action NOT IN ('VALUED', 'KEPT', 'IGNORED'))",
             name="effect",
+        ),
+        CheckConstraint(f"value_minor BETWEEN 1 AND {MOST_MINOR}", name="value_minor"),
+        CheckConstraint("actor_type = 'USER' OR action IN ('COMPLETED', 'VALUED')", name="by_whom"),
+        CheckConstraint("approved_by IS NULL OR approved_by <> actor_id", name="approved"),
+        CheckConstraint(
+            "length(reason) <= 500 AND (action NOT IN ('IGNORED', 'WRITTEN_OFF') OR btrim(reason) <> '')",
+            name="reason",
         ),
         CheckConstraint(
             "actor_type IN ('USER', 'SYSTEM') AND (actor_type = 'USER') = (actor_id IS NOT NULL)", name="actor"
@@ -135,3 +160,10 @@ class PaymentResolution(Base):
     actor_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
     reason: Mapped[str] = mapped_column(server_default=text("''"))
     created_at: Mapped[Moment]
+    link_id: Mapped[uuid.UUID | None]
+    """the link that was named by the person: applied to, or matched with"""
+    value_minor: Mapped[int | None] = mapped_column(BigInteger)
+    """what matched money was worth to that link"""
+    value_currency: Mapped[str | None] = mapped_column(String(3))
+    approved_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+    """the second person, above the organization's limit"""

@@ -45,9 +45,11 @@ class TransactionId(UserDefinedType[str]):
 
 KINDS = tuple(
     "SALE PAYMENT CREDIT SUSPENSE FEE CONVERSION_OUT CONVERSION_IN REVERSAL REFUND REFUND_REVERSAL"
-    " DISPUTE_WITHDRAWN DISPUTE_FEE DISPUTE_WON DISPUTE_LOST".split()
+    " DISPUTE_WITHDRAWN DISPUTE_FEE DISPUTE_WON DISPUTE_LOST WRITE_OFF OWN_TRANSFER".split()
 )
 """what a journal is for"""
+SOURCE_TYPES = tuple("SETTLEMENT PAYMENT BALANCE_TRANSACTION JOURNAL REFUND DISPUTE RESOLUTION".split())
+"""what made it"""
 
 postgresql.ischema_names["xid8"] = TransactionId  # so that comparing the models with a database knows the type
 
@@ -115,7 +117,10 @@ class Journal(Base):
         ForeignKeyConstraint(["organization_id", "reverses_id"], ["journals.organization_id", "journals.id"]),
         ForeignKeyConstraint(["organization_id", "lock_seq"], ["period_locks.organization_id", "period_locks.seq"]),
         one_of("kind", KINDS),
-        one_of("source_type", ("SETTLEMENT", "PAYMENT", "BALANCE_TRANSACTION", "JOURNAL", "REFUND", "DISPUTE")),
+        one_of(
+            "source_type",
+            ("SETTLEMENT", "PAYMENT", "BALANCE_TRANSACTION", "JOURNAL", "REFUND", "DISPUTE", "RESOLUTION"),
+        ),
         currency_shape(),
         CheckConstraint("(kind IN ('REVERSAL', 'REFUND_REVERSAL')) = (reverses_id IS NOT NULL)", name="reversal"),
         CheckConstraint("moved_from < effective_at AND lock_seq IS NOT NULL OR moved_from IS NULL", name="moved_from"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Integer, Text, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Integer, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from provvypay.domain.roles import Role
@@ -40,6 +40,7 @@ class MerchantSettings(Base):
         CheckConstraint("accepted_assets <@ ARRAY['HBAR', 'USDC', 'USDT', 'AUDD']", name="accepted_assets"),
         CheckConstraint("hbar_tolerance_bp BETWEEN 0 AND 500", name="hbar_tolerance"),
         CheckConstraint("token_tolerance_bp BETWEEN 0 AND 500", name="token_tolerance"),
+        CheckConstraint("approval_limit_minor BETWEEN 0 AND 99999999999", name="approval_limit"),
     )
 
     organization_id: Mapped[uuid.UUID] = mapped_column(
@@ -63,6 +64,8 @@ class MerchantSettings(Base):
     """how much of the amount may be missing when HBAR is paid, in hundredths of a percent"""
     token_tolerance_bp: Mapped[int] = mapped_column(Integer, server_default=text("10"))
     """the same for stablecoins"""
+    approval_limit_minor: Mapped[int | None] = mapped_column(BigInteger)
+    """corrections above this many minor units, of whatever currency, need a second person; null = none does"""
     version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
     updated_at: Mapped[Moment]
 

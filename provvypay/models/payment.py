@@ -245,10 +245,7 @@ class SettlementPart(Base):
             ["organization_id", "settlement_id", "currency"],
             ["settlements.organization_id", "settlements.id", "settlements.currency"],
         ),
-        ForeignKeyConstraint(
-            ["organization_id", "payment_id", "currency"],
-            ["payments.organization_id", "payments.id", "payments.currency"],
-        ),
+        ForeignKeyConstraint(["organization_id", "payment_id"], ["payments.organization_id", "payments.id"]),
         UniqueConstraint("resolution_id"),
         ForeignKeyConstraint(
             ["organization_id", "resolution_id"], ["payment_resolutions.organization_id", "payment_resolutions.id"]

@@ -3,6 +3,7 @@
 from provvypay.models import (
     audit,
     balance_transaction,
+    correction,
     delivery,
     exception,
     fx,
@@ -23,6 +24,7 @@ __all__ = ["TABLES"]
 _MODULES = (
     audit,
     balance_transaction,
+    correction,
     delivery,
     exception,
     fx,

@@ -8,7 +8,6 @@ docs/decisions/0003-one-settlement-path.md.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import uuid
 from dataclasses import dataclass
 
@@ -185,17 +184,18 @@ def _write(
     if decision.event is None or decision.made_up is None:
         raise ValueError("a decision either holds money or settles with it")
     steps.check_step(link.status, LinkStatus.PAID, decision.event)
-    settlement_id = rows.write_settlement(
-        session,
-        arrived,
-        payment_id,
-        decision.made_up,
+    act = rows.Act(
+        organization_id=arrived.organization_id,
+        link_id=arrived.link_id,
+        currency=arrived.currency,
+        made_up=decision.made_up,
         source=link.status,
         event=decision.event,
-        facts=json.dumps(facts),
-        rates=rates,
-        now=now,
+        moment=arrived.occurred_at,
+        payment_id=payment_id,
     )
+    settlement_id = rows.write_settlement(session, act, facts, rates, now=now)
+    rows.use_parts(session, act, settlement_id)
     if surplus := decision.made_up.surplus_minor:
         quiet = surplus * QUIET_SHARE < link.amount_minor
         held = rows.Held(payment_id, ExceptionKind.OVER, surplus, quiet=quiet)

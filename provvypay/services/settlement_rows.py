@@ -18,6 +18,7 @@ from provvypay.domain.rates import RateTable
 from provvypay.domain.statuses import ExceptionKind, LinkStatus, PaymentOutcome
 from provvypay.kit.db import Statement, changed
 from provvypay.kit.ids import uuid7
+from provvypay.services import audit
 from provvypay.services.fx import snapshots
 
 _PAYMENT = Statement("""
@@ -43,11 +44,12 @@ _SETTLED = Statement("""
             :rounded_off_minor)
     ), part AS (
         INSERT INTO settlement_parts (settlement_id, payment_id, organization_id, amount_minor, currency)
-        VALUES (:settlement_id, :payment_id, :organization_id, :taken_minor, :currency)
+        SELECT :settlement_id, CAST(:payment_id AS uuid), :organization_id, :taken_minor, :currency
+        WHERE :taken_minor > 0
     ), stepped AS (
         INSERT INTO link_status_events
-            (link_id, organization_id, from_status, to_status, event, actor_type, effective_at)
-        VALUES (:link_id, :organization_id, :from_status, 'PAID', :event, 'SYSTEM', :occurred_at)
+            (link_id, organization_id, from_status, to_status, event, actor_type, actor_id, reason, effective_at)
+        VALUES (:link_id, :organization_id, :from_status, 'PAID', :event, :actor_type, :actor_id, :reason, :occurred_at)
     ), rates AS (
         INSERT INTO fx_snapshots
             (id, organization_id, link_id, settlement_id, kind,
@@ -63,8 +65,8 @@ _SETTLED = Statement("""
         FROM xero_connections c CROSS JOIN (VALUES ('INVOICE'), ('PAYMENT')) AS k (kind) WHERE c.state <> 'DISCONNECTED'
     ), event AS (
         INSERT INTO payment_events (id, organization_id, link_id, payment_id, kind, dedupe, data, occurred_at)
-        VALUES (:event_id, :organization_id, :link_id, :payment_id, 'payment.settled', :payment_id,
-            CAST(:facts AS jsonb), :occurred_at)
+        VALUES (:event_id, :organization_id, :link_id, CAST(:payment_id AS uuid), 'payment.settled',
+            coalesce(:payment_id, :settlement_id), CAST(:facts AS jsonb), :occurred_at)
     ), told AS (
         INSERT INTO notifications (id, organization_id, user_id, kind, cause_id, link_id, data)
         SELECT gen_random_uuid(), :organization_id, m.user_id, 'link.paid', :settlement_id, :link_id,
@@ -93,18 +95,22 @@ _HELD = Statement("""
     VALUES (:organization_id, 'payment.exception', :exception_id, CAST(:message AS jsonb))
 """)
 
-# Parts held before: each is used whole, by a decision that is the system's own, and its exception is over.
+# Held money that a settlement takes, each by a decision; where nothing is left, the exception is over.
 _USED = Statement("""
     WITH used AS (
-        SELECT id, exception_id, payment_id, amount_minor FROM jsonb_to_recordset(CAST(:parts AS jsonb))
-            AS p (id uuid, exception_id uuid, payment_id uuid, amount_minor bigint)
+        SELECT id, exception_id, payment_id, amount_minor, left_minor, action, link_id
+        FROM jsonb_to_recordset(CAST(:parts AS jsonb)) AS p
+            (id uuid, exception_id uuid, payment_id uuid, amount_minor bigint, left_minor bigint, action text,
+            link_id uuid)
     ), decided AS (
-        INSERT INTO payment_resolutions
-            (id, organization_id, exception_id, action, amount_minor, currency, settlement_id, actor_type)
-        SELECT id, :organization_id, exception_id, 'COMPLETED', amount_minor, :currency, :settlement_id, 'SYSTEM'
-        FROM used
+        INSERT INTO payment_resolutions (id, organization_id, exception_id, action, amount_minor, currency,
+            settlement_id, link_id, actor_type, actor_id, reason, approved_by)
+        SELECT id, :organization_id, exception_id, action, amount_minor, :currency, :settlement_id, link_id,
+            :actor_type, :actor_id, :reason, :approved_by FROM used
     ), over AS (
-        UPDATE payment_exceptions e SET state = 'RESOLVED', resolved_at = clock_timestamp(), version = e.version + 1
+        UPDATE payment_exceptions e SET version = e.version + 1,
+            state = CASE WHEN used.left_minor = 0 THEN 'RESOLVED' ELSE e.state END,
+            resolved_at = CASE WHEN used.left_minor = 0 THEN clock_timestamp() ELSE e.resolved_at END
         FROM used WHERE e.id = used.exception_id
     )
     INSERT INTO settlement_parts (settlement_id, payment_id, organization_id, amount_minor, currency, resolution_id)
@@ -112,10 +118,9 @@ _USED = Statement("""
 """)
 
 _PARTS = Statement("""
-    SELECT e.id, e.payment_id, e.amount_minor FROM payment_exceptions e
+    SELECT e.id, e.payment_id, CAST(still_held(e.id) AS bigint) AS amount_minor FROM payment_exceptions e
     WHERE e.organization_id = :organization_id AND e.link_id = :link_id AND e.kind = 'SHORT' AND e.state = 'OPEN'
         AND e.currency = :currency
-        AND NOT EXISTS (SELECT FROM payment_resolutions r WHERE r.exception_id = e.id AND r.amount_minor IS NOT NULL)
     ORDER BY e.id
     FOR UPDATE OF e
 """)
@@ -124,7 +129,7 @@ _PARTS = Statement("""
 def parts_of(session: Session, organization_id: uuid.UUID, link_id: uuid.UUID, currency: str) -> tuple[HeldPart, ...]:
     """Return what came for a link before and waits for the rest, locked; the link is locked by the caller."""
     rows = _PARTS.run(session, {"organization_id": organization_id, "link_id": link_id, "currency": currency})
-    return tuple(HeldPart(row.id, row.payment_id, row.amount_minor) for row in rows.fetchall())
+    return tuple(HeldPart(row.id, row.payment_id, row.amount_minor) for row in rows.fetchall() if row.amount_minor > 0)
 
 
 def insert_payment(session: Session, payment_id: uuid.UUID, arrived: IncomingPayment, outcome: PaymentOutcome) -> bool:
@@ -162,78 +167,98 @@ def known(session: Session, provider: str, reference: str) -> Any:
     return _KNOWN.run(session, {"provider": provider, "reference": reference}).fetchone()
 
 
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What makes a link PAID: new money, or a person's decision about money that was held."""
+
+    organization_id: uuid.UUID
+    link_id: uuid.UUID
+    currency: str
+    made_up: Completion
+    source: LinkStatus
+    event: str
+    moment: dt.datetime
+    """when it happened: the new money's own time, or the decision's"""
+    payment_id: uuid.UUID | None = None
+    """the new money; None when only held money is used"""
+    actor: audit.Actor = audit.SYSTEM
+    reason: str = ""
+
+
 def write_settlement(
-    session: Session,
-    arrived: IncomingPayment,
-    payment_id: uuid.UUID,
-    made_up: Completion,
-    *,
-    source: LinkStatus,
-    event: str,
-    facts: str,
-    rates: RateTable,
-    now: dt.datetime,
+    session: Session, act: Act, facts: dict[str, object], rates: RateTable, *, now: dt.datetime
 ) -> uuid.UUID:
-    """Write the settlement with all that belongs to it but its journals; return its id."""
+    """Write the settlement with all that belongs to it but its journals and the parts held before; return its id."""
     settlement_id = uuid7()
     kept = snapshots.rows(
-        rates,
-        kind="SETTLEMENT",
-        link_id=arrived.link_id,
-        currency=arrived.currency,
-        now=now,
-        settlement_id=settlement_id,
+        rates, kind="SETTLEMENT", link_id=act.link_id, currency=act.currency, now=now, settlement_id=settlement_id
     )
+    made_up = act.made_up
     _SETTLED.run(
         session,
         {
             "settlement_id": settlement_id,
-            "payment_id": payment_id,
+            "payment_id": act.payment_id,
             "event_id": uuid7(),
-            "organization_id": arrived.organization_id,
-            "link_id": arrived.link_id,
+            "organization_id": act.organization_id,
+            "link_id": act.link_id,
             "amount_minor": made_up.amount_minor,
             "taken_minor": made_up.taken_minor,
             "written_off_minor": made_up.written_off_minor,
             "rounded_off_minor": made_up.rounded_off_minor,
-            "currency": arrived.currency,
-            "occurred_at": arrived.occurred_at,
-            "from_status": source,
-            "event": event,
+            "currency": act.currency,
+            "occurred_at": act.moment,
+            "from_status": act.source,
+            "event": act.event,
+            "actor_type": "USER" if act.actor.type == "USER" else "SYSTEM",
+            "actor_id": act.actor.id if act.actor.type == "USER" else None,
+            "reason": act.reason,
             "rates": json.dumps(kept, default=str),
-            "facts": facts,
-            "message": json.dumps({"link_id": str(arrived.link_id)}),
+            "facts": json.dumps(facts),
+            "message": json.dumps({"link_id": str(act.link_id)}),
         },
     )
-    if made_up.parts:
-        use_parts(session, arrived.organization_id, settlement_id, made_up.parts, arrived.currency)
     return settlement_id
 
 
 def use_parts(
     session: Session,
-    organization_id: uuid.UUID,
+    act: Act,
     settlement_id: uuid.UUID,
-    parts: tuple[HeldPart, ...],
-    currency: str,
+    *,
+    decided: HeldPart | None = None,
+    action: str = "ACCEPTED",
+    approved_by: uuid.UUID | None = None,
 ) -> None:
-    """Let a settlement take parts that were held, and close their exceptions."""
+    """Let a settlement take what was held, by one decision for each, and close the exceptions that hold nothing more.
+
+    :param decided: the one a person decided about; the others were only waiting to be completed
+    """
+    if not act.made_up.parts:
+        return
     given = [
         {
             "id": str(uuid7()),
             "exception_id": str(part.exception_id),
             "payment_id": str(part.payment_id),
             "amount_minor": part.amount_minor,
+            "left_minor": part.left_minor,
+            "action": action if part is decided else "COMPLETED",
+            "link_id": str(act.link_id) if part is decided and action == "APPLIED" else None,
         }
-        for part in parts
+        for part in act.made_up.parts
     ]
     _USED.run(
         session,
         {
-            "organization_id": organization_id,
+            "organization_id": act.organization_id,
             "settlement_id": settlement_id,
-            "currency": currency,
+            "currency": act.currency,
             "parts": json.dumps(given),
+            "actor_type": "USER" if act.actor.type == "USER" else "SYSTEM",
+            "actor_id": act.actor.id if act.actor.type == "USER" else None,
+            "reason": act.reason,
+            "approved_by": approved_by,
         },
     )
 

@@ -17,6 +17,7 @@ from provvypay.domain.payments import IncomingPayment, SettleResult
 from provvypay.domain.rates import Rate, RateTable
 from provvypay.domain.roles import Role
 from provvypay.domain.statuses import LinkStatus, SessionState
+from provvypay.domain.statuses import ResolutionAction as Action
 from provvypay.domain.transfers import StoredTransfer
 from provvypay.kit.clock import now
 from provvypay.kit.db import driver_url, enter_organization
@@ -24,6 +25,8 @@ from provvypay.kit.ids import uuid7
 from provvypay.models.payment_link import PaymentLink
 from provvypay.services import checkout, fees, inbox, organizations, outbox, payment_links, schedule, sign_in
 from provvypay.services.audit import SYSTEM, Actor
+from provvypay.services.corrections import decide, held
+from provvypay.services.corrections.decide import Decision
 from provvypay.services.crypto_settlement import apply_transfer, value_again
 from provvypay.services.fx import rates as fx_rates
 from provvypay.services.ledger import accounts, chart, journals, periods
@@ -245,6 +248,23 @@ class World:
                 value_again(session, stored, RATES)
         return transfer_id
 
+    def decide(self, of: Organization, transfer_id: uuid.UUID, action: Action, **more: Any) -> None:
+        """Let the owner decide about money that came with a transfer, and another member say yes."""
+        with self.act(of) as session:
+            found = session.execute(
+                text(
+                    "SELECT e.id FROM payment_exceptions e JOIN payments p ON p.id = e.payment_id"
+                    " WHERE p.transfer_id = :id ORDER BY e.id DESC LIMIT 1"
+                ),
+                {"id": transfer_id},
+            ).scalar_one()
+            second = session.execute(
+                text("SELECT user_id FROM memberships WHERE user_id <> :owner LIMIT 1"), {"owner": of.owner.id}
+            ).scalar_one()
+            credit = held.read(session, of.id, found)
+            decision = Decision(credit.id, credit.version, action, of.owner, "x", approved_by=second, **more)
+            decide.decide(session, of.id, decision, RATES, now=T0)
+
     def quote(self, of: Organization, link: PaymentLink, amount: int) -> None:
         """Quote a link in HBAR."""
         with self.act(of, role="postgres") as session:
@@ -332,6 +352,7 @@ def _links_and_money(world: World, of: Organization) -> None:
         "converted": world.link(of),
         "tokens": world.link(of),
         "marked": world.link(of),
+        "by_hand": world.link(of),
         "being_paid": world.link(of),
         "short": world.link(of),
     }
@@ -356,6 +377,7 @@ def _links_and_money(world: World, of: Organization) -> None:
         **world.transfer(of, links["tokens"], 32_258_064_517),
     )
     world.arrive(links["marked"], provider="MANUAL", clearing_account=chart.BANK)
+    world.arrive(links["by_hand"], provider="MANUAL", clearing_account=chart.BANK)
     reversal = world.undo(links["marked"], of)
     if of.currency == "AUD":
         world.ids |= {f"link_{name}": str(link.id) for name, link in links.items()}
@@ -412,9 +434,17 @@ _CRYPTO = """
         (id, organization_id, link_id, network, transaction_id, source, state, next_check_at, transfer_id)
     SELECT gen_random_uuid(), organization_id, link_id, network, transaction_id, 'CUSTOMER', 'ATTACHED', NULL, id
     FROM hedera_transfers WHERE organization_id = :org AND link_id = CAST(:link_tokens AS uuid);
-    INSERT INTO payment_resolutions (id, organization_id, exception_id, action, payment_id, actor_type, actor_id)
-    SELECT gen_random_uuid(), organization_id, exception_id, action, payment_id, 'USER', CAST(:owner AS uuid)
-    FROM payment_resolutions WHERE action = 'VALUED'
+    INSERT INTO correction_requests
+        (id, organization_id, action, exception_id, link_id, details, amount_minor, currency, reason, requested_by,
+        state, decided_by, decided_at)
+    SELECT gen_random_uuid(), e.organization_id, 'ACCEPT', e.id, e.link_id, '{}', e.amount_minor, e.currency, 'x',
+        CAST(:owner AS uuid), 'APPROVED', m.user_id, clock_timestamp()
+    FROM payment_exceptions e JOIN memberships m USING (organization_id)
+    WHERE e.payment_id = CAST(:payment_late AS uuid) AND m.user_id <> CAST(:owner AS uuid) LIMIT 1;
+    INSERT INTO exception_comments (id, organization_id, exception_id, written_by, body)
+    SELECT gen_random_uuid(), organization_id, id, CAST(:owner AS uuid), 'Asked the customer.' FROM payment_exceptions
+    WHERE payment_id = CAST(:payment_late AS uuid);
+    UPDATE payment_exceptions e SET assigned_to = CAST(:owner AS uuid) WHERE payment_id = CAST(:payment_late AS uuid)
 """
 
 
@@ -429,6 +459,11 @@ def _crypto(world: World, of: Organization) -> None:
     world.apply(of, wanting, whole // 4)
     world.apply(of, None, whole, again=True)
     world.apply(of, None, 1)
+    nameless, applied, accepted = world.apply(of, None, whole - 7), world.link(of, amount_minor=50_00), world.link(of)
+    world.quote(of, accepted, whole - 7)
+    world.decide(of, nameless, Action.MATCHED, link_id=accepted.id)
+    odd = world.apply(of, wanting, whole * 2)
+    world.decide(of, odd, Action.APPLIED, link_id=applied.id)
     with world.act(of, role="postgres") as session:
         for statement in _CRYPTO.split(";"):
             session.execute(text(statement), {"org": of.id, **world.ids})

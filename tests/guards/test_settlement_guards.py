@@ -310,26 +310,26 @@ def balance(
 # ---------------------------------------------------------------- voiding
 
 
-@pytest.mark.parametrize("role", SIGNING_IN)
-def test_i08_neither_web_nor_worker_voids_a_settlement(role: str, ground: Ground):
-    with ground.refuses(role, "42501") as write:
+@pytest.mark.parametrize(("role", "sqlstate", "why"), [("worker", "42501", ""), ("web", "23514", "is no mark by hand")])
+def test_i08_neither_web_nor_worker_voids_what_a_provider_reported(role: str, sqlstate: str, why: str, ground: Ground):
+    with ground.refuses(role, sqlstate, why) as write:
         write("UPDATE settlements SET voided_at = now() WHERE link_id = %(link_paid)s")
 
 
 def test_i12_the_owner_cannot_void_a_settlement_alone(ground: Ground):
     with ground.refuses("owner", "23514", "is PAID and has no live settlement") as write:
-        write("UPDATE settlements SET voided_at = now() WHERE link_id = %(link_paid)s")
+        write("UPDATE settlements SET voided_at = now() WHERE link_id = %(link_by_hand)s")
 
 
 def test_i12_the_owner_cannot_void_a_settlement_and_leave_its_journals(ground: Ground):
     with ground.refuses("owner", "23514", "has a sale or payment journal that is not reversed") as write:
-        write("UPDATE settlements SET voided_at = now() WHERE link_id = %(link_paid)s")
+        write("UPDATE settlements SET voided_at = now() WHERE link_id = %(link_by_hand)s")
         step(
-            write, ground.ids["link_paid"], "PAID", "OPEN", "link.mark_undone",
+            write, ground.ids["link_by_hand"], "PAID", "OPEN", "link.mark_undone",
             actor_type="USER", actor_id=ground.ids["owner"], reason="oh",
         )  # fmt: skip
 
 
 def test_i12_the_owner_cannot_bring_a_voided_settlement_back(ground: Ground):
-    with ground.refuses("owner", "23514", "has a live settlement") as write:
+    with ground.refuses("owner", "55000", "is voided already") as write:
         write("UPDATE settlements SET voided_at = NULL WHERE link_id = %(link_marked)s")

@@ -34,7 +34,8 @@ CHECKS = (
               UNION ALL
               SELECT e.organization_id, e.currency, e.held_in, 0, -r.amount_minor
               FROM payment_resolutions r JOIN payment_exceptions e ON e.id = r.exception_id
-              WHERE r.amount_minor IS NOT NULL
+              LEFT JOIN settlements s ON s.id = r.settlement_id
+              WHERE r.amount_minor IS NOT NULL AND s.voided_at IS NULL
               UNION ALL
               SELECT e.organization_id, e.currency, e.held_in, 0, CASE b.type WHEN 'refund' THEN -r.amount_minor
                   ELSE r.amount_minor END
@@ -100,6 +101,15 @@ CHECKS = (
                     WHEN 'HBAR' THEN '1051' WHEN 'USDC' THEN '1052' WHEN 'USDT' THEN '1053' WHEN 'AUDD' THEN '1054'
                 END END AS account_code
             FROM standing
+            UNION ALL
+            SELECT p.organization_id, x.currency, x.minor, 0, clearing_account(p.provider, p.asset)
+            FROM payment_resolutions r JOIN payment_exceptions e ON e.id = r.exception_id
+            JOIN payments p ON p.id = e.payment_id,
+                LATERAL (VALUES (p.currency, -p.value_minor), (r.value_currency, r.value_minor)) AS x (currency, minor)
+            WHERE r.action = 'MATCHED'
+            UNION ALL
+            SELECT organization_id, currency, -amount_minor, 0, '1000' FROM payment_resolutions
+            WHERE action = 'OWN_TRANSFER'
             UNION ALL
             SELECT organization_id, currency, -fee_minor, 0, '1050' FROM balance_transactions
             UNION ALL

@@ -104,7 +104,7 @@ CHECKS = (
         FROM (SELECT 'settlements' AS name, id, organization_id, created_at, 'link.paid' AS kind FROM settlements
               UNION ALL
               SELECT 'payment_exceptions', id, organization_id, created_at, 'payment.exception'
-              FROM payment_exceptions) AS told
+              FROM payment_exceptions WHERE resolution_id IS NULL) AS told
         LEFT JOIN memberships m ON m.organization_id = told.organization_id
         LEFT JOIN notifications n ON n.cause_id = told.id AND n.kind = told.kind AND n.user_id = m.user_id
         GROUP BY told.name, told.id
@@ -141,6 +141,7 @@ CHECKS = (
         FROM (SELECT 'settlements' AS name, id::text AS id, 'link.paid' AS topic, id::text AS dedupe FROM settlements
               UNION ALL
               SELECT 'payment_exceptions', id::text, 'payment.exception', id::text FROM payment_exceptions
+              WHERE resolution_id IS NULL
               UNION ALL
               SELECT 'payment_links', link_id::text, 'link.closed', link_id || ':' || lower(to_status)
               FROM link_status_events WHERE event IN ('link.canceled', 'link.discarded', 'link.expired')) AS cause

@@ -5,20 +5,21 @@ from __future__ import annotations
 FACTS = (
     "link_transitions", "link_status_events", "payments", "settlement_parts", "payment_events", "balance_transactions",
     "journals", "ledger_entries", "period_locks", "audit_logs", "hedera_transfers", "payment_resolutions",
+    "exception_comments",
 )  # fmt: skip
 """rows that never change"""
 
 ROWS = (
     "organizations", "merchant_settings", "users", "accounts", "payment_links", "payment_attempts", "checkout_sessions",
     "settlements", "payment_exceptions", "fx_snapshots", "xero_syncs", "notifications", "email_deliveries",
-    "hedera_accounts", "hedera_cursors", "transfer_claims",
+    "hedera_accounts", "hedera_cursors", "transfer_claims", "correction_requests",
     "refunds", "disputes",
 )  # fmt: skip
 """rows that never vanish"""
 
 FROZEN = (
     "settlements", "payment_exceptions", "payment_attempts", "checkout_sessions", "fx_snapshots", "accounts",
-    "hedera_accounts", "transfer_claims", "refunds", "disputes",
+    "hedera_accounts", "transfer_claims", "refunds", "disputes", "correction_requests",
 )  # fmt: skip
 """rows of which only named columns change"""
 
@@ -62,6 +63,12 @@ TRIGGERS: tuple[tuple[str, str, str], ...] = (
     ("inbox", "forward", "refuse_going_back"),
     ("outbox", "forward", "refuse_going_back"),
     ("hedera_cursors", "forward", "cursor_goes_forward"),
+    ("payment_resolutions", "one_at_a_time", "lock_exception"),
+    ("payment_resolutions", "was_done", "judge_resolution"),
+    ("payment_exceptions", "is_resolved", "judge_resolved"),
+    ("settlements", "credits_come_back", "credits_come_back"),
+    ("settlements", "only_a_mark", "judge_voiding"),
+    ("correction_requests", "decided_once", "refuse_deciding_twice"),
     ("organizations", "owner_remains", "owner_remains"),
     ("memberships", "owner_remains", "owner_remains"),
 )
@@ -84,7 +91,6 @@ UNTOUCHABLE: tuple[tuple[str, str, str], ...] = (
     ("accounts", "archived_at", "INSERT"),
     ("link_status_events", "created_at", "INSERT"),
     ("link_transitions", "event", "INSERT"),
-    ("settlements", "voided_at", "UPDATE"),
     ("users", "is_platform_admin", "INSERT"),
     ("users", "is_platform_admin", "UPDATE"),
     ("users", "email", "UPDATE"),

@@ -36,7 +36,7 @@ CHECKS = (
     Check(
         "I-03",
         "journals.reversals_mirror",
-        "A reversal takes back a sale or payment of a voided settlement, once, line by line with the sides exchanged.",
+        "A reversal takes back, once and line by line, what a voided settlement booked, or suspense that was matched.",
         """
         WITH shapes AS (
             SELECT e.journal_id, string_agg(format('%s %s %s', e.side, e.account_code, e.amount_minor), ', '
@@ -53,10 +53,12 @@ CHECKS = (
             format('reverses %s (%s) with %s', coalesce(j.reverses_id::text, 'nothing'),
                 coalesce(theirs.shape, 'nothing'), ours.shape)
         FROM journals j LEFT JOIN journals r ON r.id = j.reverses_id
-        LEFT JOIN settlements s ON s.id = r.source_id AND s.voided_at IS NOT NULL
+        LEFT JOIN settlements s ON s.id = r.source_id AND s.voided_at IS NOT NULL AND r.kind IN ('SALE', 'PAYMENT')
+        LEFT JOIN payment_exceptions x ON x.payment_id = r.source_id AND x.held_in = '2190' AND r.kind = 'SUSPENSE'
+        LEFT JOIN payment_resolutions m ON m.exception_id = x.id AND m.action = 'MATCHED'
         LEFT JOIN shapes ours ON ours.journal_id = j.id LEFT JOIN shapes theirs ON theirs.journal_id = j.reverses_id
         WHERE j.kind = 'REVERSAL' AND (ours.shape IS DISTINCT
-            FROM theirs.mirror OR s.id IS NULL OR r.kind NOT IN ('SALE', 'PAYMENT')
+            FROM theirs.mirror OR (s.id IS NULL AND m.id IS NULL)
             OR (j.currency, j.link_id) IS DISTINCT FROM (r.currency, r.link_id))
         UNION ALL
         SELECT 'journals', min(id::text), format('%s is reversed %s times', reverses_id, count(*))
@@ -92,7 +94,10 @@ CHECKS = (
             AND back.organization_id = j.organization_id
         LEFT JOIN disputes d ON j.source_type = 'DISPUTE' AND d.id = j.source_id
             AND d.organization_id = j.organization_id
-        WHERE CASE WHEN j.kind IN ('SALE', 'PAYMENT') THEN s.id WHEN j.kind IN ('CREDIT', 'SUSPENSE') THEN p.id
+        LEFT JOIN payment_resolutions m ON j.source_type = 'RESOLUTION' AND m.id = j.source_id
+            AND m.organization_id = j.organization_id
+        WHERE CASE WHEN j.source_type = 'RESOLUTION' THEN m.id
+                   WHEN j.kind IN ('SALE', 'PAYMENT') THEN s.id WHEN j.kind IN ('CREDIT', 'SUSPENSE') THEN p.id
                    WHEN j.kind IN ('FEE', 'DISPUTE_FEE', 'CONVERSION_OUT', 'CONVERSION_IN') THEN b.id
                    WHEN j.kind IN ('REFUND', 'REFUND_REVERSAL') THEN back.id
                    WHEN j.kind IN ('DISPUTE_WITHDRAWN', 'DISPUTE_WON', 'DISPUTE_LOST') THEN d.id

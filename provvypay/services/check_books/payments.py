@@ -89,16 +89,20 @@ CHECKS = (
     Check(
         "I-13",
         "payments.exceptions_fit_their_payment",
-        "An exception is about all of a payment that was held, or what came on top of one that settled; of its link.",
+        "An exception is about all of a held payment, what came on top of one that settled, or what was matched.",
         """
         SELECT 'payment_exceptions', e.id::text,
             format('%s over %s of payment %s (%s, %s)%s', e.kind, e.amount_minor, p.id, p.outcome, p.value_minor,
                CASE WHEN e.link_id IS DISTINCT FROM p.link_id THEN ' for another link' ELSE '' END)
         FROM payment_exceptions e JOIN payments p ON p.id = e.payment_id
-        WHERE e.link_id IS DISTINCT FROM p.link_id OR e.currency <> p.currency
-            OR e.held_in <> CASE WHEN p.link_id IS NULL THEN '2190' ELSE '2100' END
-            OR NOT CASE p.outcome WHEN 'EXCEPTION' THEN e.kind <> 'OVER' AND e.amount_minor = p.value_minor
-                ELSE e.kind = 'OVER' AND e.amount_minor < p.value_minor END
+        LEFT JOIN payment_resolutions r ON r.id = e.resolution_id AND r.action = 'MATCHED'
+        WHERE CASE WHEN e.resolution_id IS NOT NULL THEN
+                (r.link_id, r.value_minor, r.value_currency, '2100')
+                    IS DISTINCT FROM (e.link_id, e.amount_minor, e.currency::varchar, e.held_in)
+            ELSE e.link_id IS DISTINCT FROM p.link_id OR e.currency <> p.currency
+                OR e.held_in <> CASE WHEN p.link_id IS NULL THEN '2190' ELSE '2100' END
+                OR NOT CASE p.outcome WHEN 'EXCEPTION' THEN e.kind <> 'OVER' AND e.amount_minor = p.value_minor
+                    ELSE e.kind = 'OVER' AND e.amount_minor < p.value_minor END END
         """,
     ),
     Check(
@@ -107,15 +111,14 @@ CHECKS = (
         "Decisions and returns use no more than an exception holds; one that is resolved was decided, or is empty.",
         """
         SELECT 'payment_exceptions', e.id::text,
-            format('%s: decisions use %s of %s, %s went back', e.state, coalesce(sum(r.amount_minor), 0),
-                e.amount_minor, min(back.minor))
-        FROM payment_exceptions e LEFT JOIN payment_resolutions r ON r.exception_id = e.id,
+            format('%s: decisions use %s of %s, %s went back', e.state, used_of(e.id), e.amount_minor, back.minor)
+        FROM payment_exceptions e CROSS JOIN LATERAL (SELECT count(*) AS many, bool_or(r.currency <> e.currency) AS odd
+            FROM payment_resolutions r WHERE r.exception_id = e.id) AS made,
         LATERAL (SELECT coalesce((SELECT sum(CASE b.type WHEN 'refund' THEN f.amount_minor ELSE -f.amount_minor END)
                     FROM refunds f JOIN balance_transactions b ON b.refund_id = f.id WHERE f.exception_id = e.id), 0)
                 + coalesce((SELECT sum(d.amount_minor) FROM disputes d WHERE d.exception_id = e.id), 0)) AS back (minor)
-        GROUP BY e.id HAVING coalesce(sum(r.amount_minor), 0) + min(back.minor) > coalesce(e.amount_minor, 0)
-            OR bool_or(r.currency <> e.currency) OR (e.state = 'RESOLVED' AND count(r.id) = 0
-                AND (e.payment_id IS NULL OR min(back.minor) < e.amount_minor))
+        WHERE used_of(e.id) + back.minor > coalesce(e.amount_minor, 0) OR made.odd
+            OR (e.state = 'RESOLVED' AND made.many = 0 AND (e.payment_id IS NULL OR back.minor < e.amount_minor))
         """,
     ),
     Check(
@@ -129,8 +132,9 @@ CHECKS = (
         JOIN settlements s ON s.id = part.settlement_id AND s.voided_at IS NULL
         LEFT JOIN payment_resolutions r ON r.id = part.resolution_id AND r.settlement_id = s.id
             AND (r.amount_minor, r.currency) = (part.amount_minor, part.currency)
-        GROUP BY p.id HAVING sum(part.amount_minor) > p.value_minor
-            OR bool_or((p.outcome = 'SETTLED') <> (part.resolution_id IS NULL)
+        LEFT JOIN payment_exceptions x ON x.id = r.exception_id
+        GROUP BY p.id HAVING sum(part.amount_minor) FILTER (WHERE x.resolution_id IS NULL) > p.value_minor
+            OR bool_or((p.outcome = 'EXCEPTION' AND part.resolution_id IS NULL)
                 OR (part.resolution_id IS NULL) <> (r.id IS NULL))
         """,
     ),
@@ -148,7 +152,9 @@ CHECKS = (
                coalesce(p.link_id::text, 'none'))
         FROM settlement_parts part JOIN settlements s ON s.id = part.settlement_id
         JOIN payments p ON p.id = part.payment_id
-        WHERE s.link_id IS DISTINCT FROM p.link_id
+        LEFT JOIN payment_resolutions r ON r.id = part.resolution_id
+        LEFT JOIN payment_exceptions e ON e.id = r.exception_id
+        WHERE s.link_id IS DISTINCT FROM CASE WHEN r.id IS NULL THEN p.link_id ELSE coalesce(r.link_id, e.link_id) END
         """,
     ),
 )
