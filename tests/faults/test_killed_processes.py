@@ -18,7 +18,8 @@ from tests.support.factories import Make
 from tests.support.live import LiveApp
 
 IN_WEB = {"webhook.verified", "webhook.stored", "checkout.prepared", "checkout.created"}
-STEPS = sorted(failpoints.KNOWN)
+# Of a card payment alone: what else was imported by now names steps of its own.
+STEPS = sorted(name for name in failpoints.KNOWN if name.startswith(("checkout.", "confirm.", "settle.", "webhook.")))
 
 
 @pytest.fixture
