@@ -14,7 +14,7 @@ from provvypay.errors import Gone, NotFound
 from provvypay.kit.ids import uuid7
 from provvypay.models.payment import CheckoutSession, PaymentAttempt
 from provvypay.models.payment_link import PaymentLink
-from provvypay.services import payment_links, timeline
+from provvypay.services import payment_links, quotes, timeline
 
 # Stripe wants 30 minutes to 24 hours; a little more and a little less keeps clear of both edges while a call is on its
 # way.
@@ -62,6 +62,11 @@ def prepare(session: Session, link_id: uuid.UUID, merchant_name: str, *, now: dt
         raise Gone(f"link {link_id} is {link.status}", public_message="This link can no longer be paid.")
     if "CARD" not in link.methods:
         raise Gone(f"link {link_id} takes no cards", public_message="This link can’t be paid by card.")
+    if quotes.received(session, link.organization_id, link_id):
+        raise Gone(
+            f"a part of link {link_id} has come",
+            public_message="A part came as a token already; a card would pay all of it again.",
+        )
     current = session.scalar(
         select(CheckoutSession).where(CheckoutSession.link_id == link_id, CheckoutSession.state == SessionState.OPEN)
     )

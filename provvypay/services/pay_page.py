@@ -136,11 +136,13 @@ class PayPage:
     """whether money arrived that waits for the payee's decision: too late, a second time, or another amount"""
     crypto: Crypto = NOTHING
     """all about paying with a token"""
+    may_turn: bool = False
+    """whether its time is over and yet a token that was sent in time may still be seen: then it turns into a receipt"""
 
     @property
     def is_over(self) -> bool:
         """Say whether the page need not ask again."""
-        return self.face.is_final and not self.crypto.waits
+        return self.face.is_final and not self.crypto.waits and not self.may_turn
 
 
 NOTICES: dict[Came, Notice] = {

@@ -117,6 +117,7 @@ def read(
         delayed=face is Face.PROCESSING and _on_its_way(row),
         held=row.held or bool(crypto.held),
         crypto=crypto,
+        may_turn=face is Face.EXPIRED and row.status == LinkStatus.OPEN and crypto.ever,
     )
 
 
@@ -234,4 +235,5 @@ def _notice(row: Any, crypto: Crypto, came: Came | None) -> Notice | None:
             "Your card was declined",
             f"By your bank{f': {why}' if why else ''}. Nothing was charged; you can try again or use another card.",
         )
-    return NOTICES.get(came) if came else None
+    # Why no card page was opened stands beside the card then.
+    return NOTICES.get(came) if came and not (crypto.parts and came is Came.ENDED) else None

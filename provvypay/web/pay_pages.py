@@ -107,6 +107,7 @@ def draw(
         account_qr=qr.inline(sending.account_id) if sending and sending.is_live else "",
         kept_for=span(page.crypto.window) if page.crypto.window else "",
         chosen_asset=asset,
+        wallet=None,
         claim_form=claim_form,
         explorer=has_explorer(),
         until=_until(page, sending, now),

@@ -12,8 +12,10 @@ from provvypay.domain.statuses import LinkStatus, TransferConcern
 from provvypay.flows import create_link
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
+from provvypay.web import pay_pages
+from tests.support.hedera import unguarded
 from tests.support.hostile import MARKUP, planted
-from tests.support.html import by_id, text_of
+from tests.support.html import by_id, parse_fragment, text_of
 from tests.support.rates import refresh
 from tests.support.statements import sent_by
 from tests.support.tokens import arrives, quotes_of, takes_tokens, token_link
@@ -182,12 +184,16 @@ def test_the_countdown_is_the_servers(customer, link, observer):
 
 def test_a_price_that_ended_is_asked_for_anew_by_a_click(customer, link, observer):
     choose(customer, link)
+    unguarded(
+        observer,
+        "UPDATE payment_attempts SET created_at = created_at - interval '16 minutes',"
+        " expires_at = expires_at - interval '16 minutes' WHERE link_id = :id",
+        id=link.id,
+    )
 
-    with time_machine.travel(now() + 16 * MINUTE):
-        refresh()
-        page = show(customer, link, pay="USDC")
-        sent = page.form(f"/p/{link.short_code}/attempts").submit(method="USDC")
-        renewed = customer.open("GET", sent.location)
+    page = show(customer, link, pay="USDC")
+    sent = page.form(f"/p/{link.short_code}/attempts").submit(method="USDC")
+    renewed = customer.open("GET", sent.location)
 
     assert "This price has ended" in page.text
     assert not copied(page)
@@ -313,7 +319,7 @@ def test_a_part_says_what_is_missing_and_asks_for_exactly_that(customer, link, p
     assert f"{float(missing):f} are missing" in page.text.replace(",", "")
     assert "We received 700 of" in page.text
     assert "is safe" in page.text
-    assert copied(page)["Memo, the same as before"] == link.short_code
+    assert copied(page)["Memo, as before"] == link.short_code
     arrives(observer, link, "USDC", round(float(missing) * 10**6))
     assert "Paid in full" in show(customer, link).text
 
@@ -330,6 +336,59 @@ def test_a_part_is_seen_by_the_next_poll_and_closes_the_card(customer, link, obs
     assert other.element("pay_by_card").get("disabled") is not None
     assert "a card would pay all of it again" in text_of(other.element("pay_by_card"))
     assert "is missing" in other.text
+
+
+def test_after_a_part_the_card_page_is_not_opened(customer, link, part, observer):
+    answer = customer.post("pay.card", short_code=link.short_code)
+
+    assert answer.status == 410
+    assert "a card would pay all of it again" in answer.text
+    assert observer.sql("SELECT count(*) FROM checkout_sessions WHERE link_id = :id", id=link.id)[0][0] == 0
+
+
+def test_what_was_sent_in_time_may_still_turn_a_page_whose_time_is_over(make, customer, account, observer):
+    link = token_link(make, expires_at=now() + 6 * MINUTE)
+    choose(customer, link)
+    (given,) = quotes_of(observer, link.id)
+
+    with time_machine.travel(now() + 7 * MINUTE):
+        page = show(customer, link, pay="USDC")
+        arrives(observer, link, "USDC", given["asset_amount"], at=link.expires_at - MINUTE)
+        turned = poll(customer, page)
+
+    assert "This payment link has expired" in page.text
+    assert turned.status == 286
+    assert "Paid in full" in turned.text
+
+
+def test_a_mirror_node_that_is_silent_is_explained(customer, link, observer):
+    page = choose(customer, link)
+    observer.sql(
+        "UPDATE hedera_cursors SET failures = 5, last_error = 'away' WHERE organization_id = :id",
+        id=link.organization_id,
+    )
+    with time_machine.travel(now() + 2 * MINUTE):
+        silent = show(customer, link, pay="USDC")
+
+    assert "does not answer" not in page.text
+    assert "public record does not answer at the moment" in silent.text
+
+
+def test_the_wallets_button_has_all_a_wallet_needs(app, customer, link, observer, account):
+    choose(customer, link)
+    (given,) = quotes_of(observer, link.id)
+    page = pay_pages.read(link.short_code, None, "USDC")
+    with app.test_request_context():
+        drawn = app.jinja_env.get_template("pay/_wallet.html").render(
+            wallet="on", sending=page.crypto.sending, link=page.link
+        )
+
+    button = parse_fragment(drawn.strip())
+    told = ("asset", "units", "entity", "account", "memo", "network")
+    assert {name: button.get(f"data-{name}") for name in told} == {
+        "asset": "USDC", "units": str(given["asset_amount"]), "entity": "0.0.429274", "account": account,
+        "memo": link.short_code, "network": "testnet",
+    }  # fmt: skip
 
 
 def test_paid_shows_token_rate_transaction_and_time(customer, link, observer):
@@ -349,9 +408,9 @@ def test_paid_shows_token_rate_transaction_and_time(customer, link, observer):
 
 
 HELD = {
-    "wrong token": ("USDT", 5_000000, None, "5 USDT came, which was not asked for"),
-    "unusual": ("USDC", 5_000000, TransferConcern.CONTRACT, "5 USDC came in an unusual way"),
-    "unknown": (None, 5, None, "A token came that we cannot count"),
+    "wrong token": ("USDT", 5_000000, None, "We received 5 USDT, which was not asked for"),
+    "unusual": ("USDC", 5_000000, TransferConcern.CONTRACT, "We received 5 USDC in an unusual way"),
+    "unknown": (None, 5, None, "We received a token that we cannot count"),
 }
 
 
@@ -389,7 +448,7 @@ def test_twice_and_late_are_said_on_the_page_that_has_ended(make, customer, link
 
     assert "Another payment arrived" in show(customer, link).text
     page = show(customer, late)
-    assert "came after the end" in page.text
+    assert "after the end" in page.text
     assert "Do not pay again" in page.text
 
 

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from provvypay.domain.statuses import ExceptionKind, LinkStatus
+from provvypay.flows import quote, transfer_claims
 from provvypay.flows.stripe_payment import start_checkout
 from provvypay.models.payment_link import PaymentLink
+from tests.journeys import tokens
 from tests.journeys.steps import DECLINED_CARD
 from tests.support.factories import Make
+from tests.support.hedera import unguarded
 from tests.support.live import LiveApp
+from tests.support.tokens import arrives
 
 LONG = "Dining table of river red gum, seats ten, with two benches: balance"
 
@@ -28,7 +32,7 @@ def faces(make: Make, live: LiveApp) -> dict[str, str]:
     off = make.link(merchant=make.organization(name="Kettle & Crane"))
     switch_off = "UPDATE merchant_settings SET card_enabled = false WHERE organization_id = :id"
     live.observer.sql(switch_off, id=off.organization_id)
-    return {
+    return token_faces(make, live) | {
         "CHOOSE": f"/p/{chosen.short_code}",
         "came back": f"/p/{chosen.short_code}?card=canceled",
         "declined": f"/p/{declined.short_code}",
@@ -39,6 +43,38 @@ def faces(make: Make, live: LiveApp) -> dict[str, str]:
         "CANCELED": f"/p/{make.link(status=LinkStatus.CANCELED).short_code}",
         "UNAVAILABLE": f"/p/{off.short_code}",
         "unknown": "/p/ZZZZ2222",
+    }
+
+
+def token_faces(make: Make, live: LiveApp) -> dict[str, str]:
+    """Return the pages of somebody who pays with a token: before, while and after."""
+    merchant = make.organization(name="Kettle & Crane")
+    tokens.ledger_of(merchant, live)
+    choice, sends, ended, short, claims, paid, wrong = (
+        tokens.token_link(make, merchant, description=LONG) for _ in range(7)
+    )
+    for link in (sends, ended, short, claims, paid, wrong):
+        quote.choose(link.short_code, "USDC")
+    unguarded(
+        live.observer,
+        "UPDATE payment_attempts SET created_at = created_at - interval '1 hour',"
+        " expires_at = expires_at - interval '1 hour' WHERE link_id = :id",
+        id=ended.id,
+    )
+    units = live.observer.sql("SELECT asset_amount FROM payment_attempts WHERE link_id = :id", id=paid.id)[0][0]
+    arrives(live.observer, short, "USDC", units // 3)
+    arrives(live.observer, paid, "USDC", units)
+    arrives(live.observer, wrong, "HBAR", units)
+    transfer_claims.submit(claims.short_code, "0.0.2001@1795512345.1")
+    return {
+        "token choice": f"/p/{choice.short_code}",
+        "SEND": f"/p/{sends.short_code}?pay=USDC",
+        "price ended": f"/p/{ended.short_code}?pay=USDC",
+        "part received": f"/p/{short.short_code}?pay=USDC",
+        "part received, choice": f"/p/{short.short_code}",
+        "reported": f"/p/{claims.short_code}?pay=USDC",
+        "paid in tokens": f"/p/{paid.short_code}",
+        "wrong token": f"/p/{wrong.short_code}?pay=USDC",
     }
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.journeys import steps
-from tests.journeys.sights import faces
+from tests.journeys.sights import faces, token_faces
 from tests.journeys.visitor import focused
 
 pytestmark = pytest.mark.browser
@@ -22,18 +22,19 @@ HAS_A_RING = """(one) => [one, one.closest(".amount-field, .choice, .joined, .se
 RUNNING = "document.getAnimations().filter((one) => one.playState === 'running').length"
 
 
-def test_the_first_load_is_light(make, visit):
-    link = make.link()
-    customer = visit(phone=True)
-    wire = customer.context.new_cdp_session(customer.page)
-    loaded = []
-    wire.on("Network.loadingFinished", lambda said: loaded.append(said["encodedDataLength"]))
-    wire.send("Network.enable")
+def test_the_first_load_is_light(make, visit, live_app):
+    faces_of_tokens = token_faces(make, live_app)
+    for path in (f"/p/{make.link().short_code}", faces_of_tokens["token choice"], faces_of_tokens["SEND"]):
+        customer = visit(phone=True)
+        wire = customer.context.new_cdp_session(customer.page)
+        loaded = []
+        wire.on("Network.loadingFinished", lambda said, loaded=loaded: loaded.append(said["encodedDataLength"]))
+        wire.send("Network.enable")
 
-    customer.page.goto(customer.url(f"/p/{link.short_code}"), wait_until="networkidle")
+        customer.page.goto(customer.url(path), wait_until="networkidle")
 
-    assert len(loaded) >= 3, "page, style and script were not seen"
-    assert sum(loaded) < MOST_BYTES, loaded
+        assert len(loaded) >= 3, "page, style and script were not seen"
+        assert sum(loaded) < MOST_BYTES, loaded
 
 
 def test_no_face_scrolls_sideways_on_the_narrowest_phone(make, visit, live_app):
