@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from provvypay.domain.money import format_grouped
 from provvypay.domain.statuses import RefundState
 from provvypay.errors import Conflict, Forbidden, Invalid, NotFound
+from provvypay.models.organization import MerchantSettings, Organization
 from provvypay.models.payment import Payment
 from provvypay.models.refund import Refund
 from provvypay.services import audit, payment_links, returns, tell, timeline
@@ -106,10 +107,16 @@ def request(session: Session, organization_id: uuid.UUID, wish: RefundWish, *, a
 def needs_second_person(session: Session, organization_id: uuid.UUID, amount_minor: int, currency: str) -> bool:
     """Say whether a refund this large needs a yes from somebody else than who asked for it.
 
-    The limit is an organization's to set; none can set one yet, so that who may approve may approve their own.
+    The limit is the organization's, in its own currency; where there is one, other currencies always need the yes.
     """
-    _ = (session, organization_id, amount_minor, currency)
-    return False
+    row = session.execute(
+        select(MerchantSettings.approval_limit_minor, Organization.currency)
+        .join(Organization, Organization.id == MerchantSettings.organization_id)
+        .where(MerchantSettings.organization_id == organization_id)
+    ).one()
+    if row.approval_limit_minor is None:
+        return False
+    return bool(currency != row.currency or amount_minor > row.approval_limit_minor)
 
 
 def approve(session: Session, refund_id: uuid.UUID, *, actor: audit.Actor, now: dt.datetime) -> Refund:

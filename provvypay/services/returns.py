@@ -74,13 +74,8 @@ _RETURNABLE = """
             AS disputed_minor,
         EXISTS (SELECT FROM disputes d WHERE d.organization_id = :org AND d.payment_id = p.id
             AND d.state IN ('NEEDS_RESPONSE', 'UNDER_REVIEW')) AS is_disputed,
-        x.id AS exception_id, CAST(x.amount_minor
-            - coalesce((SELECT sum(n.amount_minor) FROM payment_resolutions n
-                WHERE n.organization_id = :org AND n.exception_id = x.id), 0)
-            - coalesce((SELECT sum(r.amount_minor) FROM refunds r WHERE r.organization_id = :org
-                AND r.exception_id = x.id AND r.state NOT IN ('FAILED', 'CANCELED')), 0)
-            - coalesce((SELECT sum(d.amount_minor) FROM disputes d
-                WHERE d.organization_id = :org AND d.exception_id = x.id), 0) AS bigint) AS held_minor
+        x.id AS exception_id,
+        CASE WHEN x.id IS NOT NULL THEN CAST(still_held(x.id) AS bigint) END AS held_minor
     FROM payments p
     LEFT JOIN payment_links l ON l.organization_id = :org AND l.id = p.link_id
     LEFT JOIN payment_exceptions x ON x.organization_id = :org AND x.payment_id = p.id AND x.state = 'OPEN'

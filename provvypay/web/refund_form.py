@@ -14,7 +14,7 @@ from provvypay.domain.roles import Permission
 from provvypay.kit import clock
 from provvypay.kit.db import transaction
 from provvypay.kit.ids import uuid7
-from provvypay.services import return_views, return_words
+from provvypay.services import refunds, return_views, return_words
 from provvypay.services.refunds import RefundWish
 from provvypay.services.returns import Returnable
 from provvypay.web.forms import Fields, FormState
@@ -126,6 +126,7 @@ def question(link: RefundedLink, payment: Returnable, wish: RefundWish) -> Respo
     """Ask once more, with the journal the refund will post."""
     with transaction(current_org.id) as session:
         journal = return_views.preview(session, payment, wish.amount_minor, now=clock.now())
+        needs_other = refunds.needs_second_person(session, current_org.id, wish.amount_minor, payment.currency)
     left = payment.available_minor - wish.amount_minor
     values = {
         "refund_id": str(wish.refund_id),
@@ -145,5 +146,5 @@ def question(link: RefundedLink, payment: Returnable, wish: RefundWish) -> Respo
         journal=journal,
         left_minor=left,
         reason=return_words.REASONS[wish.reason],
-        waits=not current_org.allows(Permission.REFUNDS_APPROVE),
+        waits=needs_other or not current_org.allows(Permission.REFUNDS_APPROVE),
     )

@@ -128,6 +128,31 @@ def test_an_operator_asks_and_an_accountant_approves(
     assert page.form(approval).submit().status == 409
 
 
+def test_above_the_limit_somebody_else_says_yes(
+    paid: PaymentLink, signed_in: SignIn, observer: Observer, make: Make
+) -> None:
+    observer.sql(
+        "UPDATE merchant_settings SET approval_limit_minor = 2000 WHERE organization_id = :id", id=paid.organization_id
+    )
+    owner = signed_in()
+    form = owner.get("refunds.index", link_id=paid.id).form("refund_form")
+    form.submit(how_much="part", amount="20").form("refund_confirmation").submit()
+    assert refunds_of(observer, paid) == [("SUCCEEDED", 20_00)]
+
+    question = owner.get("refunds.index", link_id=paid.id).form("refund_form").submit(how_much="part", amount="20.01")
+    assert "Ask for approval" in question.text
+    question.form("refund_confirmation").submit()
+
+    own = owner.get("refunds.index", link_id=paid.id)
+    assert "Approve and refund" not in own.text
+    assert refunds_of(observer, paid)[1] == ("CREATED", 20_01)
+    page = signed_in(Role.ADMIN).get("refunds.index", link_id=paid.id)
+    approval = next(str(form.get("action")) for form in page.all("form") if "approval" in str(form.get("action")))
+    assert owner.open("POST", approval, data={"csrf_token": owner.token()}).status == 403
+    page.form(approval).submit()
+    assert refunds_of(observer, paid)[1] == ("SUCCEEDED", 20_01)
+
+
 def test_a_refund_that_waits_can_be_taken_back_by_who_asked(
     paid: PaymentLink, signed_in: SignIn, observer: Observer
 ) -> None:
