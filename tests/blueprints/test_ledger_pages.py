@@ -11,12 +11,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from provvypay.domain.rates import RateTable
 from provvypay.domain.roles import Role
-from provvypay.domain.statuses import LinkStatus
+from provvypay.domain.statuses import LinkStatus, ResolutionAction
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
+from provvypay.services.corrections import decide, held
+from provvypay.services.corrections.decide import Decision
 from provvypay.services.ledger import causes, exports, journal_views, statements
-from tests.support.crypto import arrives, quoted, receiving
+from tests.support.crypto import arrives, quoted, rated, receiving
 from tests.support.factories import NOISE
 from tests.support.hostile import MARKUP, planted
 
@@ -121,7 +124,7 @@ def test_pages_of_some_days_join_without_a_gap(make, size):
 
 def test_journals_are_found_by_kind_account_day_and_number(make, signed_in):
     old, new = paid(make, days_ago=9, reference="INV-OLD"), paid(make, reference="INV-NEW")
-    held = make.exception()
+    double = make.exception()
     client = signed_in()
     with transaction(old.organization_id) as session:
         sale = journal_views.of_link(session, old.organization_id, old.id)[0]
@@ -140,7 +143,7 @@ def test_journals_are_found_by_kind_account_day_and_number(make, signed_in):
     assert shown(number=sale.number)[0] == 1
     assert "No journal fits" in shown(kind="NEVER_HEARD_OF")[1]
     assert "Never heard of" in shown(kind="NEVER_HEARD_OF")[1]
-    assert new.id != held.id
+    assert new.id != double.id
     assert NOISE not in client.get("ledger.journals").source
 
 
@@ -155,13 +158,44 @@ def test_a_filter_that_cannot_be_filters_nothing(make, signed_in, chosen):
 
 
 def test_what_no_page_knows_yet_is_shown_by_its_name(make):
-    journal = SimpleNamespace(source_type="DISPUTE_LOST", source_id=uuid.uuid4(), link_id=None, reverses_id=None)
+    journal = SimpleNamespace(
+        kind="NEW", source_type="BANK_FEED_LINE", source_id=uuid.uuid4(), link_id=None, reverses_id=None
+    )
 
     with transaction(make.merchant.organization_id) as session:
         cause = causes.of_journal(session, make.merchant.organization_id, journal)
 
     assert causes.title_of("FUNDS_WITHDRAWN") == "Funds withdrawn"
-    assert (cause.title, cause.detail) == ("Dispute lost", None)
+    assert (cause.title, cause.detail) == ("Bank feed line", None)
+
+
+def test_every_decision_about_held_money_leads_to_its_exception(make, signed_in, observer):
+    account, link = receiving(make.merchant), make.link(amount_minor=100_00)
+    rated("USDC", "AUD", "1.50")
+    organization_id = make.merchant.organization_id
+    for units, action, more in (
+        (10_000_000, ResolutionAction.OWN_TRANSFER, {}),
+        (quoted(account, link) // 2, ResolutionAction.MATCHED, {"link_id": link.id}),
+    ):
+        arrives(account, None, units)
+        with transaction(organization_id) as session:
+            newest = session.connection().exec_driver_sql("SELECT id FROM payment_exceptions ORDER BY id DESC LIMIT 1")
+            credit = held.read(session, organization_id, newest.scalar_one())
+            decision = Decision(credit.id, credit.version, action, make.merchant.actor, reason="by phone", **more)
+            decide.decide(session, organization_id, decision, RateTable(), now=now())
+    client = signed_in()
+
+    journals = observer.sql("SELECT id, kind FROM journals WHERE organization_id = :id", id=organization_id)
+    led = {row.kind: client.get("ledger.journal", journal_id=row.id) for row in journals}
+
+    assert {"SUSPENSE", "OWN_TRANSFER", "REVERSAL", "CREDIT"} <= set(led)
+    assert {page.status for page in led.values()} == {200}
+    for kind in ("SUSPENSE", "OWN_TRANSFER", "CREDIT"):
+        (cause,) = hrefs(led[kind], "/exceptions/")
+        assert client.open("GET", cause).status == 200
+    assert "Own transfer" in client.get("ledger.journals").text
+    reversal = led["REVERSAL"]
+    assert len(hrefs(reversal, "/ledger/journals/")) >= 1
 
 
 # ---------------------------------------------------------------- the chart

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from provvypay.services.ledger import chart
 from provvypay.services.numbers import exception_number, journal_number, receipt_number
 
 TITLES = {
@@ -30,6 +31,8 @@ TITLES = {
     "DISPUTE_FEE": "Fee of a dispute",
     "DISPUTE_WON": "Dispute won",
     "DISPUTE_LOST": "Dispute lost",
+    "WRITE_OFF": "Written off",
+    "OWN_TRANSFER": "Own transfer",
 }
 
 
@@ -59,11 +62,15 @@ _PAYMENT = text("""
     SELECT p.provider_reference, x.id AS exception_id FROM payments p
     LEFT JOIN payment_exceptions x ON x.organization_id = p.organization_id AND x.payment_id = p.id
     WHERE p.organization_id = :org AND p.id = :source_id
+    ORDER BY (x.held_in = :held_in) DESC NULLS LAST LIMIT 1
 """)
 _RETURN = text("""
     SELECT provider_refund_id AS provider_id FROM refunds WHERE organization_id = :org AND id = :source_id
     UNION ALL
     SELECT provider_dispute_id FROM disputes WHERE organization_id = :org AND id = :source_id
+""")
+_RESOLUTION = text("""
+    SELECT exception_id, action, reason FROM payment_resolutions WHERE organization_id = :org AND id = :source_id
 """)
 _BALANCE_TRANSACTION = text("""
     SELECT provider_id FROM balance_transactions WHERE organization_id = :org AND id = :source_id
@@ -73,9 +80,11 @@ _BALANCE_TRANSACTION = text("""
 def of_journal(session: Session, organization_id: uuid.UUID, journal: Any) -> Cause:
     """Return why a journal was posted.
 
-    :param journal: its row: source_type, source_id, link_id, reverses_id
+    :param journal: its row: kind, source_type, source_id, link_id, reverses_id
     """
     given = {"org": organization_id, "link_id": journal.link_id, "source_id": journal.source_id}
+    # Money that was moved from suspense to a customer's credit is an exception in both places.
+    given["held_in"] = chart.SUSPENSE if journal.kind == "SUSPENSE" else chart.CUSTOMER_CREDITS
     link = session.execute(_LINK, given).scalar() if journal.link_id else None
     found: Cause | None = None
     if journal.reverses_id is not None:
@@ -91,6 +100,8 @@ def of_journal(session: Session, organization_id: uuid.UUID, journal: Any) -> Ca
         provider_id = session.execute(_RETURN, given).scalar()
         detail = f"{spelled(journal.source_type)} {provider_id}" if provider_id else None
         found = Cause(link or "Money without a link", detail, link_id=journal.link_id)
+    elif journal.source_type == "RESOLUTION":
+        found = _resolution(session, given, link)
     source = spelled(journal.source_type)
     return found or Cause(link or source, source if link else None, link_id=journal.link_id)
 
@@ -102,6 +113,15 @@ def _payment(session: Session, given: dict[str, Any], link: str | None) -> Cause
     if row.exception_id is not None:
         return Cause(f"Exception {exception_number(row.exception_id)}", link, exception_id=row.exception_id)
     return Cause(link or "Money without a link", f"payment {row.provider_reference}", link_id=given["link_id"])
+
+
+def _resolution(session: Session, given: dict[str, Any], link: str | None) -> Cause | None:
+    """Return the exception that was decided, and what was decided."""
+    row = session.execute(_RESOLUTION, given).one_or_none()
+    if row is None or row.exception_id is None:
+        return None
+    detail = " · ".join(part for part in (spelled(row.action), row.reason, link) if part)
+    return Cause(f"Exception {exception_number(row.exception_id)}", detail, exception_id=row.exception_id)
 
 
 def _balance_transaction(session: Session, given: dict[str, Any], link: str | None) -> Cause | None:
