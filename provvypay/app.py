@@ -23,6 +23,7 @@ BLUEPRINTS = (
     "auth",
     "dashboard",
     "settings",
+    "payment_settings",
     "notifications",
     "links",
     "refunds",

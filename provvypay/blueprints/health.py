@@ -12,7 +12,7 @@ from provvypay.flows.stripe_setup import StripeSetupRefused
 from provvypay.kit import cache, clock
 from provvypay.kit.db import transaction
 from provvypay.kit.settings import settings
-from provvypay.services import health, schedule
+from provvypay.services import health, hedera_assets, schedule
 from provvypay.services.fx import rates
 from provvypay.web.schema import expected_schema
 
@@ -42,7 +42,7 @@ def ready() -> Response:
 
 def _database_checks() -> dict[str, str]:
     """Return a word for each check; the reasons go to the log, where strangers do not read."""
-    names = ("database", "schema", "guards", "outbox", "inbox", "rates", "stripe")
+    names = ("database", "schema", "guards", "outbox", "inbox", "rates", "stripe", "tokens")
     try:
         with transaction() as session:
             health.hurry(session)
@@ -52,11 +52,15 @@ def _database_checks() -> dict[str, str]:
             newest = rates.newest(session)
             apart = rates.sources_apart(session, now=clock.now())
             account = schedule.last_error(session, "stripe.account") if settings().card_payments_on else ""
+            network = settings().crypto_network
+            wrong_tokens = hedera_assets.troubles(session, network) if network else []
     except Exception as error:  # noqa: BLE001 - whatever is wrong, the answer is "not ready", never a stack trace
         log.error("health.database", error=f"{type(error).__name__}: {error}")  # noqa: TRY400
         return dict.fromkeys(names, "down")
     if broken or version != expected_schema():
         log.error("health.guards", broken=broken, schema=version, expected=expected_schema())
+    if wrong_tokens:
+        log.warning("health.tokens", what=wrong_tokens)
     now = clock.now()
     rates_known = newest is not None and now - newest < RATES_LAST
     disputed = apart is not None and apart > APART
@@ -69,6 +73,8 @@ def _database_checks() -> dict[str, str]:
         "schema": "ok" if version == expected_schema() else "down",
         "guards": "down" if broken else "ok",
         "rates": "ok" if rates_known and not disputed else "degraded",
+        # A token that is not what it should be is not offered; all else goes on.
+        "tokens": "degraded" if wrong_tokens else "ok",
         "stripe": "ok" if not account else "down" if account.startswith(StripeSetupRefused.__name__) else "degraded",
     }
     for queue in queues:

@@ -31,6 +31,7 @@ from provvypay.web.link_pages import (
     edit_page,
     ended,
     new_page,
+    offered,
     stored,
     stored_with_contact,
 )
@@ -68,7 +69,7 @@ def new() -> Response:
     """Show the form of a new link; with `from`, it says what that link says."""
     original = request.args.get("from", "")
     if not original:
-        return new_page(link_form.blank(current_org.currency))
+        return new_page(link_form.blank(current_org.currency, offered()))
     try:
         link, contact = stored_with_contact(uuid.UUID(original))
     except ValueError as error:
@@ -81,7 +82,7 @@ def new() -> Response:
 def create() -> Response:
     """Make a link, as open or as a draft; the same form sent again leads to the same link."""
     fields = Fields(request.form)
-    details = link_form.read(fields, current_org.time_zone, clock.now())
+    details = link_form.read(fields, current_org.time_zone, clock.now(), offered=offered())
     action = "draft" if fields.raw("action") == "draft" else "open"
     if fields.valid:
         try:
@@ -162,7 +163,7 @@ def save(link_id: uuid.UUID) -> Response:
         # Before anything is read: the form of an open link sends no money, and that of a draft may be incomplete.
         raise ended(link)
     fields = Fields(request.form)
-    details = link_form.read(fields, current_org.time_zone, clock.now(), link=link)
+    details = link_form.read(fields, current_org.time_zone, clock.now(), offered=offered(), link=link)
     if fields.valid:
         try:
             saved = create_link.edit(current_org.id, link_id, details, version=fields.version(), actor=actor())

@@ -1,4 +1,4 @@
-"""Settings: who the organization is, which ways to pay are on, and the rates in use."""
+"""Settings: who the organization is, and the rates in use (how it is paid: payment_settings.py)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from provvypay.services import organizations
 from provvypay.web.forms import Fields, FormState
 from provvypay.web.guards import current_org, needs, signed_in
 from provvypay.web.htmx import redirect, render
-from provvypay.web.payment_methods import payment_methods
 from provvypay.web.rates import currency_rows, disagreement, rate_rows
 from provvypay.web.request_context import actor
 
@@ -65,15 +64,6 @@ def change_organization() -> Response:
         return _organization_page(fields.state(*kept), 422)
     flash("Saved.", "good")
     return redirect(url_for("settings.organization"))
-
-
-@bp.get("/payments")
-@signed_in
-def payments() -> Response:
-    """Say which ways to pay are on, and why the others are not."""
-    with transaction(current_org.id) as session:
-        chosen = organizations.settings_of(session, current_org.id)
-    return render("settings/payments.html", methods=payment_methods(card_chosen=chosen.card_enabled))
 
 
 @bp.get("/rates")

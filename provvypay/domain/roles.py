@@ -28,13 +28,15 @@ class Permission(StrEnum):
     REFUNDS_APPROVE = "refunds.approve"
     SETTINGS_VIEW = "settings.view"
     SETTINGS_MANAGE = "settings.manage"
+    PAYOUTS_MANAGE = "payouts.manage"
 
 
 _EVERYONE = {Permission.LINKS_VIEW, Permission.MONEY_VIEW, Permission.SETTINGS_VIEW}
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
-    Role.ADMIN: frozenset(Permission),
+    # Where the money goes is the owner's to say, and nobody else's.
+    Role.ADMIN: frozenset(Permission) - {Permission.PAYOUTS_MANAGE},
     Role.ACCOUNTANT: frozenset(
         _EVERYONE
         | {

@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 
-from provvypay.errors import NotFound, Throttled
+from provvypay.errors import Invalid, NotFound, Throttled
 from provvypay.kit.clock import now
 from provvypay.kit.db import enter_organization, transaction
 from provvypay.kit.passwords import hash_password, needs_rehash, verify_password
@@ -73,6 +73,28 @@ def enter(email: str, password: str, *, user_agent: str, actor: Actor, leaving: 
             subject_id=str(user.id),
         )
         return sign_in.open_session(session, user.id, organization_id, now=now(), user_agent=user_agent, ip=actor.ip)
+
+
+def confirm(email: str, password: str, *, actor: Actor) -> None:
+    """Ask a signed-in person for their password once more, before something that must not happen by a found laptop.
+
+    Counted like a sign-in, so that nobody guesses here instead.
+
+    :raises Invalid: when it is not theirs; the try is written down
+    :raises Throttled: before the password is looked at
+    """
+    count_try(email, actor, refused_as="sign_in.throttled")
+    with transaction() as session:
+        user = sign_in.find_user(session, email)
+    with hashing():
+        fits = verify_password(user.password_hash if user else None, password)
+    with transaction() as session:
+        if fits:
+            sign_in.forgive(session, email, actor.ip)
+        else:
+            audit.record(session, "password.refused", actor, user_id=str(user.id) if user else None)
+    if not fits:
+        raise Invalid({"password": "This is not your password."})
 
 
 def count_try(key: str, actor: Actor, *, refused_as: str) -> None:

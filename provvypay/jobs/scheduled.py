@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import structlog
 
+from provvypay.flows.check_assets import check_assets
 from provvypay.flows.check_coins import check_coins
 from provvypay.flows.deliver import relay_outbox
 from provvypay.flows.expire_links import expire_links
 from provvypay.flows.fill_snapshots import fill_snapshots, prune_history
+from provvypay.flows.hedera_setup import check_accounts
 from provvypay.flows.hedera_values import value_again
 from provvypay.flows.hedera_watch import watch
 from provvypay.flows.refresh_rates import refresh_rates
@@ -36,19 +38,21 @@ JOBS: dict[str, Callable[[], object]] = {
     "rates.refresh": refresh_rates,
     "rates.fill": fill_snapshots,
     "rates.prune": prune_history,
+    "hedera.assets": check_assets,
+    "hedera.accounts": check_accounts,
     "rates.coins": check_coins,
     "hedera.watch": watch,
     "hedera.claims": check_claims,
     "hedera.values": value_again,
 }
 
-QUEUE_OF = {"hedera.watch": "hedera", "hedera.claims": "hedera"}
+QUEUE_OF = dict.fromkeys(("hedera.watch", "hedera.claims", "hedera.assets", "hedera.accounts"), "hedera")
 """default, where nothing else is said: what waits for a mirror node keeps nothing else waiting"""
 
 RINGS_ONCE_IN = {"hedera.watch": 10, "hedera.claims": 10}
 """seconds within which a ring is not repeated while the one before waits or runs"""
 
-AT_THE_START = ("stripe.account", "rates.coins")
+AT_THE_START = ("stripe.account", "rates.coins", "hedera.assets")
 """also when a clock starts: settings may have changed"""
 
 
@@ -65,6 +69,8 @@ def seconds_between(settings: Settings) -> dict[str, int]:
         "rates.refresh": settings.rates_seconds,
         "rates.fill": 300,
         "rates.prune": 3600,
+        "hedera.assets": 24 * 3600,
+        "hedera.accounts": 600,
         "rates.coins": 24 * 3600,
         "hedera.watch": 1,
         "hedera.claims": 2,

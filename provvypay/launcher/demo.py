@@ -26,6 +26,8 @@ SANDBOX_STATE = "sandbox.json"
 PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "LOG_LEVEL", "PROVVYPAY_SWEEP_SECONDS")
 """What the processes see of our own environment: nothing of it may point them at a real vendor."""
 SEED_SECONDS = 180
+SANDBOX_ASSETS = "USDT=hts:0.0.5000101 AUDD=erc20:0.0.5000202"
+"""nobody has issued these two on testnet; the ids are the sandbox's own"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +111,12 @@ def environment(demo: Demo, postgres: EmbeddedPostgres, valkey: EmbeddedValkey) 
         "STRIPE_CHECKOUT_ORIGIN": demo.sandbox_url,
         "COINGECKO_API_BASE": f"{demo.sandbox_url}/coingecko/api/v3",
         "COINGECKO_PLAN": "demo",
+        "HEDERA_NETWORK": "testnet",
         "HEDERA_MIRROR_NODE_URL": f"{demo.sandbox_url}/mirror_node",
+        "HEDERA_ASSETS": SANDBOX_ASSETS,
         **xero(demo),
         "ENABLE_CARD_PAYMENTS": "1",
-        "ENABLE_HEDERA_PAYMENTS": "0",
+        "ENABLE_HEDERA_PAYMENTS": "1",
         "ENABLE_XERO_SYNC": "0",
         "NO_PROXY": "*",
         "no_proxy": "*",

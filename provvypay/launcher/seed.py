@@ -7,14 +7,16 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import httpx
 
+from provvypay.domain.assets import ASSETS
 from provvypay.domain.currencies import currency_of
 from provvypay.domain.money import parse_amount
 from provvypay.domain.roles import Role
+from provvypay.flows import hedera_setup
 from provvypay.flows.create_link import activate, cancel, create_link
 from provvypay.flows.current_rates import current_rates
 from provvypay.flows.sign_up import sign_up
@@ -24,7 +26,7 @@ from provvypay.kit.db import enter_organization, transaction
 from provvypay.kit.passwords import hash_password
 from provvypay.kit.settings import Settings
 from provvypay.models.payment_link import PaymentLink
-from provvypay.services import organizations, payment_links, sign_in
+from provvypay.services import crypto_settings, hedera_assets, organizations, payment_links, sign_in
 from provvypay.services.audit import Actor
 from provvypay.services.payment_links import LinkDetails
 
@@ -40,6 +42,8 @@ PEOPLE = (
     ("Jonah Reyes", "jonah@harbourpine.example", Role.OPERATOR),
     ("Wen Li", "wen@harbourpine.example", Role.VIEWER),
 )
+ACCOUNT = "0.0.1001"
+"""of the sandbox's ledger; associated with every token"""
 ORGANIZATION = "Harbour & Pine Joinery"
 OTHER_PERSON = ("Ada Okafor", "ada@kettlecrane.example")
 OTHER_ORGANIZATION = "Kettle & Crane Coffee"
@@ -61,6 +65,7 @@ def seed_demo(settings: Settings, say: Say) -> None:
     if there is None:
         _wait_until("the first rates", lambda: len(current_rates()) > 0)
         merchant = _harbour_and_pine()
+        _paid_in_crypto_too(merchant, settings)
         _links_in_every_state(merchant, sandbox)
         other = _organization(OTHER_PERSON, OTHER_ORGANIZATION, "GBP", "Europe/London")
         _make(other, "18.50", "GBP", "Filter coffee, 1 kg", reference="KC-77", expires_in=dt.timedelta(days=14))
@@ -94,6 +99,24 @@ def _harbour_and_pine() -> Merchant:
             actor=merchant.actor,
         )
     return merchant
+
+
+def _paid_in_crypto_too(merchant: Merchant, settings: Settings) -> None:
+    """Give the merchant the ledger's own account, which can receive every token, and let it take them all."""
+    network = settings.hedera_network
+
+    def checked() -> bool:
+        with transaction() as session:
+            return {one.asset for one in hedera_assets.views(session, network) if one.state == "OK"} == set(ASSETS)
+
+    _wait_until("the tokens to be checked", checked)
+    account = hedera_setup.look_up(merchant.organization_id, ACCOUNT)
+    hedera_setup.choose(merchant.organization_id, account, actor=merchant.actor)
+    with transaction(merchant.organization_id) as session:
+        chosen, version = crypto_settings.read(session, merchant.organization_id)
+        crypto_settings.change(
+            session, merchant.organization_id, replace(chosen, enabled=True), version=version, actor=merchant.actor
+        )
 
 
 def _organization(person: tuple[str, str], organization: str, currency: str, time_zone: str) -> Merchant:
@@ -178,6 +201,7 @@ def _make(
         description=description,
         reference=reference,
         expires_at=now() + expires_in if expires_in else None,
+        methods=("CARD", *ASSETS) if currency == "AUD" else ("CARD",),
     )
     return create_link(merchant.organization_id, details, actor=merchant.actor, open_now=open_now)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import uuid
+from collections.abc import Collection
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -25,10 +26,11 @@ from provvypay.services.payment_links import LinkDetails
 from provvypay.web import own_data
 from provvypay.web.formatting import money, when_exact
 from provvypay.web.forms import EXPIRIES, Fields, FormState
+from provvypay.web.payment_methods import METHOD_FIELDS
 
 TYPED = (
     "amount", "currency", "description", "reference", "expiry", "expires_at", "customer_name", "customer_email",
-    "return_url", "own_data", "method_card",
+    "return_url", "own_data", *METHOD_FIELDS.values(),
 )  # fmt: skip
 LONGEST_TEXT = 255
 LONGEST_NAME = 120
@@ -43,9 +45,12 @@ def currencies() -> list[tuple[str, str]]:
     return [(currency.code, currency.name) for currency in CURRENCIES.values()]
 
 
-def blank(currency: str) -> FormState:
-    """Return a new link's form with the usual choices made."""
-    return FormState({"currency": currency, "expiry": "7d", "method_card": "on", "form_key": uuid7().hex})
+def blank(currency: str, methods: Collection[str]) -> FormState:
+    """Return a new link's form with the usual choices made.
+
+    :param methods: the ways to pay it begins with
+    """
+    return FormState({"currency": currency, "expiry": "7d", "form_key": uuid7().hex, **_ticked(methods)})
 
 
 def of_link(link: PaymentLink, contact: Contact, zone: str) -> FormState:
@@ -68,7 +73,7 @@ def of_link(link: PaymentLink, contact: Contact, zone: str) -> FormState:
             "customer_email": contact.email,
             "return_url": link.return_url,
             "own_data": own_data.written(link.own_data),
-            "method_card": "on" if "CARD" in link.methods else "",
+            **_ticked(link.methods),
             "version": str(link.version),
         }
     )
@@ -86,10 +91,13 @@ def of_copy(link: PaymentLink, contact: Contact, zone: str) -> FormState:
     return form
 
 
-def read(fields: Fields, zone: str, now: dt.datetime, *, link: PaymentLink | None = None) -> LinkDetails:
+def read(
+    fields: Fields, zone: str, now: dt.datetime, *, offered: Collection[str], link: PaymentLink | None = None
+) -> LinkDetails:
     """Return what was typed; what is wrong is noted in the fields.
 
     :param zone: the organization's, in which a chosen day and hour are meant
+    :param offered: the ways to pay the organization takes
     :param link: the one that is changed; of an open one the money is not asked for, it is frozen
     """
     frozen = link is not None and link.status == LinkStatus.OPEN
@@ -98,7 +106,8 @@ def read(fields: Fields, zone: str, now: dt.datetime, *, link: PaymentLink | Non
     if link is not None and _minute(expires_at) == _minute(link.expires_at):
         # The form shows an end by the minute; who leaves it alone does not change it.
         expires_at = link.expires_at
-    methods = tuple(link.methods) if link and frozen else _methods(fields)
+    possible = {*offered, *(link.methods if link else ())}
+    methods = tuple(link.methods) if link and frozen else _methods(fields, possible)
     return LinkDetails(
         amount_minor=amount_minor,
         currency=currency,
@@ -112,11 +121,19 @@ def read(fields: Fields, zone: str, now: dt.datetime, *, link: PaymentLink | Non
     )
 
 
-def _methods(fields: Fields) -> tuple[str, ...]:
-    """Return the chosen ways to pay; cards are the only ones there are so far."""
-    if fields.raw("method_card") != "on":
+def _methods(fields: Fields, possible: Collection[str]) -> tuple[str, ...]:
+    """Return the chosen ways to pay, cards first."""
+    chosen = tuple(code for code, name in METHOD_FIELDS.items() if fields.raw(name) == "on")
+    if not chosen:
         fields.refuse("method_card", "Choose at least one way to pay.")
-    return ("CARD",)
+    for code in chosen:
+        if code not in possible:
+            fields.refuse("method_card", f"You do not take {code} at the moment. Choose another way to pay.")
+    return chosen
+
+
+def _ticked(methods: Collection[str]) -> dict[str, str]:
+    return {name: "on" if code in methods else "" for code, name in METHOD_FIELDS.items()}
 
 
 def _return_url(fields: Fields) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 
 from flask import Response
 
@@ -11,7 +12,7 @@ from provvypay.errors import Conflict
 from provvypay.kit.db import transaction
 from provvypay.kit.settings import settings
 from provvypay.models.payment_link import PaymentLink
-from provvypay.services import link_contacts, organizations, payment_links
+from provvypay.services import link_contacts, payment_links
 from provvypay.services.link_changes import CHANGEABLE
 from provvypay.services.link_contacts import Contact
 from provvypay.services.payment_links import LinkDetails
@@ -19,7 +20,7 @@ from provvypay.web import link_form
 from provvypay.web.forms import Fields, FormState
 from provvypay.web.guards import current_org
 from provvypay.web.htmx import render
-from provvypay.web.payment_methods import Method, payment_methods
+from provvypay.web.payment_methods import Choice, choices
 
 _FASTER = (
     "Somebody saved this {thing} in the meantime. What you typed is not saved yet; "
@@ -63,7 +64,7 @@ def edit_page(link: PaymentLink, form: FormState, http_status: int = 200) -> Res
         http_status=http_status,
         form=form,
         currencies=link_form.currencies(),
-        methods=_methods(),
+        methods=_methods(link.methods),
         link=link,
         frozen=link.status == LinkStatus.OPEN,
     )
@@ -109,8 +110,12 @@ def base_url() -> str:
     return settings().public_base_url
 
 
-def _methods() -> list[Method]:
-    """Return cards and tokens with their state in this installation."""
+def _methods(kept: Collection[str] = ()) -> list[Choice]:
+    """Return the ways to pay that a link's form offers."""
     with transaction(current_org.id) as session:
-        card_chosen = organizations.settings_of(session, current_org.id).card_enabled
-    return payment_methods(card_chosen=card_chosen)[:2]
+        return choices(session, current_org.id, kept=kept)
+
+
+def offered() -> list[str]:
+    """Return the codes of the ways to pay that a new link begins with: cards, and all the organization takes."""
+    return [one.code for one in _methods()]

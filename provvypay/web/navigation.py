@@ -22,7 +22,7 @@ class Navigation:
     @property
     def section(self) -> str:
         """The part of the product this page belongs to."""
-        return request.blueprint or ""
+        return (request.blueprint or "").removeprefix("payment_")
 
     @property
     def ledger(self) -> bool:

@@ -180,16 +180,15 @@ def test_what_is_no_email_address_is_refused(make, signed_in, typed):
     assert links_of(make.merchant) == []
 
 
-def test_a_link_needs_a_way_to_pay_and_what_is_not_built_cannot_be_chosen(make, signed_in):
-    client = signed_in()
-    page = client.get("links.new")
-    boxes = [one for one in page.all("input") if one.get("type") == "checkbox"]
+def test_a_link_needs_a_way_to_pay_and_a_token_nobody_takes_cannot_be_chosen(make, signed_in):
+    form = signed_in().get("links.new").form("link_form")
+    assert [name for name in form.values if name.startswith("method_")] == ["method_card"]
 
-    sent = page.form("link_form").submit(**{**WHOLE, "method_card": "", "method_hbar": "on", "methods": "HBAR"})
+    none = form.submit(**{**WHOLE, "method_card": "", "methods": "HBAR"})
+    token = form.submit(**{**WHOLE, "method_hbar": "on"})
 
-    assert [one.get("disabled") is not None for one in boxes] == [False, True]
-    assert "Not offered yet" in page.text
-    assert sent.errors() == {"method_card": "Choose at least one way to pay."}
+    assert none.errors() == {"method_card": "Choose at least one way to pay."}
+    assert token.errors() == {"method_card": "You do not take HBAR at the moment. Choose another way to pay."}
     assert links_of(make.merchant) == []
 
 

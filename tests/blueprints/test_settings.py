@@ -1,12 +1,8 @@
 """Settings: the profile with its version, and the truth about ways to pay and rates."""
 
-import dataclasses
-
 import pytest
 
 from provvypay.domain.roles import Role
-from provvypay.kit import settings as kit_settings
-from tests.support import html
 
 PROFILE = {
     "name": "Vale & Daughters",
@@ -105,52 +101,3 @@ def test_a_viewer_sees_the_profile_and_cannot_change_it(signed_in):
 
     assert client.get("settings.organization").status == 200
     assert client.post("settings.change_organization", PROFILE).status == 403
-
-
-# ---------------------------------------------------------------- ways to pay
-
-
-def lines(page) -> dict[str, str]:
-    """Return title → state, by the words on the page."""
-    return {
-        html.text_of(one.find("span")): html.text_of(one.findall("span")[-1])
-        for one in page.all("li")
-        if one.get("data-tone")
-    }
-
-
-def test_the_ways_to_pay_are_told_as_they_are(signed_in):
-    assert lines(signed_in().get("settings.payments")) == {
-        "Cards": "Test mode",
-        "Crypto on Hedera": "Off",
-        "Xero": "Off",
-        "E-mail": "Off",
-    }
-
-
-@pytest.mark.parametrize(
-    ("changed", "state", "says"),
-    [
-        ({"stripe_secret_key": None}, "Off", "No Stripe key is set"),
-        ({"enable_card_payments": False}, "Off", "Switched off for this installation"),
-        ({"stripe_secret_key": "sk_live_" + "0" * 20}, "On", "Money goes to the Stripe account"),
-    ],
-)
-def test_cards_are_as_the_installation_is(changed, state, says, signed_in, settings, monkeypatch):
-    client = signed_in()
-    monkeypatch.setattr(kit_settings, "_current", dataclasses.replace(settings, **changed))
-
-    page = client.get("settings.payments")
-
-    assert lines(page)["Cards"] == state
-    assert says in page.text
-    assert ("Test mode: no real money moves" in page.text) == ("sk_live" not in str(changed))
-
-
-def test_cards_that_the_organization_does_not_want_are_off(signed_in, make, observer):
-    observer.sql(
-        "UPDATE merchant_settings SET card_enabled = false WHERE organization_id = :id",
-        id=make.merchant.organization_id,
-    )
-
-    assert "Switched off for your organization." in signed_in().get("settings.payments").text

@@ -76,5 +76,8 @@ def environment(cluster: Cluster, database: str, *, redis_url: str, app_url: str
         "XERO_REDIRECT_URI": f"{app_url.replace('127.0.0.1', 'localhost')}/xero/callback",
         **{f"XERO_{name}_BASE": f"{sandbox_url}/xero" for name in ("API", "IDENTITY", "LOGIN", "APP")},
         "ENABLE_HEDERA_PAYMENTS": "1",
+        # the tests' own processes all hit one sandbox, whose ids of USDT and AUDD these are
+        "HEDERA_MIRROR_REQUESTS_PER_SECOND": "1000",
+        "HEDERA_ASSETS": "USDT=hts:0.0.5000101 AUDD=erc20:0.0.5000202",
         "LOG_LEVEL": "WARNING",
     }

@@ -25,7 +25,7 @@ from tests.support.database import Observer, acting_as
 from tests.support.factories import Make, Merchant
 
 TOKENS = ("HBAR", "USDC", "USDT", "AUDD")
-ASSETS_OF_THE_TESTS = "USDT=hts:0.0.429280 AUDD=hts:0.0.429281"
+ASSETS_OF_THE_TESTS = "USDT=hts:0.0.5000101 AUDD=erc20:0.0.5000202"
 ENTRIES = {entry.asset: entry for entry in registry("testnet", ASSETS_OF_THE_TESTS)}
 
 
