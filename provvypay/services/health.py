@@ -53,6 +53,6 @@ def broken_guards(session: Session) -> list[str]:
 
 
 def queues(session: Session) -> list[Queue]:
-    """Return how much is due in outbox and inbox, and since when."""
+    """Return how much is due in outbox and inbox, how many accounts are due to be read (watch), and since when."""
     rows = session.execute(text("SELECT name, waiting, oldest FROM queue_depths()"))
     return [Queue(row.name, row.waiting, row.oldest) for row in rows]

@@ -269,6 +269,47 @@ def test_erc20_beside_the_same_token_of_the_token_service_and_what_only_looks_li
     assert ledger.in_the_books == {"AUDD": AUDD}
 
 
+def test_dust_with_a_good_memo_changes_nothing_and_rings_nobody(
+    ledger: Ledger, link: PaymentLink, books: Books, quoted: int, observer: Observer
+) -> None:
+    for _ in range(3):
+        ledger.pay("HBAR", 1, memo=link.short_code)
+    ledger.watch()
+
+    assert [kind for kind, *_ in held(observer, link)] == ["UNVALUED"] * 3
+    assert (books.status, books.balances) == ("OPEN", {})
+    told = "SELECT muted FROM notifications WHERE organization_id = :org"
+    assert {row.muted for row in observer.sql(told, org=link.organization_id)} == {True}
+    ledger.pay("HBAR", quoted, memo=link.short_code)
+    ledger.watch()
+    assert books.status == "PAID"
+
+
+def test_the_memo_decides_between_two_links_and_never_the_amount(
+    ledger: Ledger, link: PaymentLink, books: Books, quoted: int, make: Make
+) -> None:
+    with acting_as("web"):
+        other = make.link(amount_minor=2 * DUE, currency="AUD")
+    twice = ledger.quote(other, "HBAR")
+    ledger.pay("HBAR", quoted, memo=other.short_code)
+    ledger.pay("HBAR", twice, memo=link.short_code)
+    ledger.watch()
+
+    assert (books.status, books.exceptions) == ("PAID", ["OVER"])
+    assert make.reload(other).status == "OPEN"
+
+
+def test_the_right_id_of_another_network_is_an_unknown_token(
+    ledger: Ledger, link: PaymentLink, books: Books, observer: Observer
+) -> None:
+    ledger.quote(link, "USDC")
+    ledger.pay("0.0.456858", USDC, memo=link.short_code)
+    ledger.watch()
+
+    assert held(observer, link) == [("UNKNOWN_TOKEN", None, None)]
+    assert books.status == "OPEN"
+
+
 def test_case_55_a_fractional_fee_leaves_what_was_received(
     ledger: Ledger, link: PaymentLink, books: Books, observer: Observer
 ) -> None:

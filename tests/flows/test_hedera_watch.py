@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +18,7 @@ from provvypay.kit.db import transaction
 from provvypay.models.payment_link import PaymentLink
 from provvypay.services import hedera_cursors
 from tests.flows.conftest import Books
+from tests.support.client import HtmlClient
 from tests.support.database import Observer, acting_as
 from tests.support.factories import Make
 from tests.support.hedera import Ledger
@@ -181,6 +182,25 @@ def test_one_transfer_that_is_refused_does_not_keep_the_others_out(
 
     assert ledger.in_the_books == ledger.truth == {"HBAR": units + 7 * 10**8}
     assert ledger.cursor.failures == 0
+
+
+def test_who_watches_the_watcher_is_told_when_it_falls_behind(
+    ledger: Ledger, observer: Observer, new_client: Callable[[], HtmlClient]
+) -> None:
+    def said() -> str:
+        found: str = new_client().app.test_client().get("/health/ready").json["checks"]["watch"]
+        return found
+
+    ledger.watch()
+    assert said() == "ok"
+    for late in ("next_poll_at", "failures = 5, polled_at"):
+        ledger.watch()
+        observer.sql(
+            f"UPDATE hedera_cursors SET {late} = now() - interval '6 minutes' WHERE hedera_account_id = :id",
+            id=ledger.id,
+        )
+        assert said() == "degraded"
+    ledger.watch()
 
 
 # ---------------------------------------------------------------- what was missed
