@@ -68,7 +68,9 @@ class Sending:
     """0.0.x, the merchant's"""
     network: str
     entity_id: str
-    """HBAR, or the token's id"""
+    """HBAR, or the id of the token or contract"""
+    is_contract: bool
+    """whether the token is a contract (ERC-20), which not every wallet can send"""
 
     @property
     def is_live(self) -> bool:

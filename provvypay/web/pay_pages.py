@@ -28,6 +28,9 @@ from provvypay.web.htmx import render, wants_fragment
 AWAY_SECONDS = 30
 """after how long it is worth trying again when a partner of ours does not answer"""
 
+SEEN_WITHIN, PATIENCE = 300, 1800
+"""seconds: for how long the account is read often, after the end of a price and after somebody came to the page"""
+
 _WHOLE = re.compile(r"[0-9]{1,11}")
 _WAYS = frozenset(Came)
 _BLANK = FormState()
@@ -86,7 +89,8 @@ def draw(
     since = min(int(typed), now) if _WHOLE.fullmatch(typed) else now
     seconds = poll_door.pace(since, now)
     sending = page.crypto.sending
-    if sending is not None and sending.is_live:
+    # What was sent in time is seen a little later; a page that was left open for long is no customer who waits.
+    if sending is not None and now < sending.valid_until.timestamp() + SEEN_WITHIN and now - since < PATIENCE:
         hedera_presence.customer_is_watching(sending.hedera_account_id)
     return render(
         "pay/show.html",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 
@@ -9,7 +10,9 @@ import pytest
 import time_machine
 
 from provvypay.domain.statuses import LinkStatus, TransferConcern
-from provvypay.flows import create_link
+from provvypay.flows import create_link, hedera_presence
+from provvypay.kit import cache
+from provvypay.kit import settings as kit_settings
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
 from provvypay.web import pay_pages
@@ -143,6 +146,16 @@ def test_without_rates_cards_still_work(customer, link):
     assert "too old" in text_of(page.element("pay_by_usdc"))
 
 
+def test_tokens_alone_without_rates_say_why_nothing_can_be_paid(make, customer, account):
+    link = token_link(make, methods=("USDC",))
+
+    with time_machine.travel(now() + 20 * MINUTE):
+        page = show(customer, link)
+
+    assert page.element("payment_status").get("data-announce") == "It can’t be paid right now"
+    assert "The rate for USDC in AUD is too old" in page.text
+
+
 # ---------------------------------------------------------------- by hand
 
 
@@ -180,6 +193,19 @@ def test_the_countdown_is_the_servers(customer, link, observer):
     assert first - second in range(299, 303)
     progress = [one for one in again.all("progress") if one.get("max") == "900"]
     assert [one.get("value") for one in progress] == [str(second)]
+
+
+def test_whoever_waits_is_watched_for_and_whoever_forgot_the_page_is_not(customer, link, observer):
+    (account,) = observer.sql("SELECT id FROM hedera_accounts WHERE organization_id = :id", id=link.organization_id)
+    choose(customer, link)
+    waiting = hedera_presence.is_watched(account.id)
+    cache.connection().flushdb()
+
+    show(customer, link, pay="USDC", since=str(int(now().timestamp()) - 1801))
+    forgotten = hedera_presence.is_watched(account.id)
+    show(customer, link, pay="USDC")
+
+    assert (waiting, forgotten, hedera_presence.is_watched(account.id)) == (True, False, True)
 
 
 def test_a_price_that_ended_is_asked_for_anew_by_a_click(customer, link, observer):
@@ -316,7 +342,7 @@ def test_a_part_says_what_is_missing_and_asks_for_exactly_that(customer, link, p
 
     missing = next(value for label, value in copied(page).items() if label.startswith("Amount"))
     assert abs(float(missing) - (part / 10**6 - 700)) < 0.02
-    assert f"{float(missing):f} are missing" in page.text.replace(",", "")
+    assert f"{missing.rstrip('0').rstrip('.')} are missing" in page.text.replace(",", "")
     assert "We received 700 of" in page.text
     assert "is safe" in page.text
     assert copied(page)["Memo, as before"] == link.short_code
@@ -405,6 +431,22 @@ def test_paid_shows_token_rate_transaction_and_time(customer, link, observer):
         assert f"1 USDC = AUD {given['rate'].normalize():f}" in found.text
         assert "Consensus time" in found.text
         assert re.fullmatch(r"0\.0\.2002@\d{10}\.\d{9}", copied(found)["Transaction on Hedera testnet"])
+
+
+def test_the_explorer_is_named_where_there_is_one(customer, link, observer, settings, monkeypatch):
+    choose(customer, link)
+    arrives(observer, link, "USDC", quotes_of(observer, link.id)[0]["asset_amount"])
+    (moment,) = observer.sql("SELECT consensus_timestamp FROM hedera_transfers WHERE link_id = :id", id=link.id)
+    address = f"https://hashscan.io/testnet/transaction/{moment.consensus_timestamp}"
+
+    here = show(customer, link)
+    real = dataclasses.replace(settings, hedera_mirror_node_url="https://testnet.mirrornode.hedera.com")
+    monkeypatch.setattr(kit_settings, "_current", real)
+    there = show(customer, link)
+
+    assert not here.all("a", href=address)
+    (way,) = there.all("a", href=address)
+    assert way.get("rel") == "noopener noreferrer"
 
 
 HELD = {

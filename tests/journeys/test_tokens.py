@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from provvypay.domain.statuses import LinkStatus
 from provvypay.flows import create_link
 from tests.journeys import steps, tokens
-from tests.support.hedera import unguarded
+from tests.support.hedera import ENTITIES, unguarded
 
 pytestmark = pytest.mark.browser
 
@@ -29,7 +29,7 @@ def go(visitor, link, asset):
 
 def test_each_token_is_paid_by_hand_and_stands_in_the_books(make, visit, ledger, live_app):
     customer = visit(phone=True)
-    for asset in ("HBAR", "USDC", "USDT"):
+    for asset in ("HBAR", "USDC", "USDT", "AUDD"):
         link = tokens.token_link(make)
         page = go(customer, link, asset)
         said = tokens.told(page)
@@ -41,8 +41,7 @@ def test_each_token_is_paid_by_hand_and_stands_in_the_books(make, visit, ledger,
         expect(page.locator(".stamp")).to_be_visible(timeout=SEEN_MS)
         expect(page.locator(".slip")).to_contain_text(f"{asset} on Hedera")
         expect(page.locator(".slip .copy-field .value")).to_have_text(re.compile(r"0\.0\.2001@\d+\.\d{9}"))
-    entities = {"HBAR": "HBAR", "USDC": "0.0.429274", "USDT": "0.0.5000101"}
-    assert ledger.in_the_books == {asset: ledger.truth[entity] for asset, entity in entities.items()}
+    assert ledger.in_the_books == {asset: ledger.truth[entity] for asset, (_kind, entity) in ENTITIES.items()}
 
 
 def test_short_then_the_rest(make, visit, member, ledger, live_app):

@@ -70,7 +70,7 @@ def send(ledger: Ledger, page: Page, *, share: float = 1, **wish: Any) -> dict[s
     """
     said = told(page)
     decimals = len(said["Amount"].partition(".")[2])
-    asset = said.get("Token", "HBAR")
+    asset = said.get("Token") or said.get("Contract") or "HBAR"
     amount = f"{float(said['Amount']) * share:.{decimals}f}" if share != 1 else said["Amount"]
     wanted = {"to": said["To"], "asset": asset, "amount": amount, "memo": said["Memo"]} | wish
     answer: dict[str, Any] = ledger.sandbox.post("/mirror_node/transfers", **wanted)
