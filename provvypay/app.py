@@ -24,6 +24,7 @@ BLUEPRINTS = (
     "dashboard",
     "settings",
     "payment_settings",
+    "xero",
     "notifications",
     "links",
     "refunds",

@@ -107,6 +107,19 @@ def _database_to_check() -> str:
     sys.exit(2)
 
 
+@cli.command("rotate-keys")
+def rotate_keys() -> None:
+    """Seal what vendors gave us with the first key of ENCRYPTION_KEY; the others can be dropped afterwards."""
+    from provvypay.flows import xero_tokens
+
+    process.start(_settings(), role="worker")
+    done, lost = xero_tokens.rotate_keys()
+    click.echo(f"{done} sealed anew." if done else "Everything is sealed with the first key.")
+    if lost:
+        click.echo(f"{lost} cannot be opened with any of the keys; those merchants must connect Xero again.", err=True)
+        sys.exit(1)
+
+
 @cli.command()
 def seed() -> None:
     """Make the demo's data by driving the product itself; running it again changes nothing."""

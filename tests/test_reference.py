@@ -138,6 +138,7 @@ def test_other_states_are_those_that_postgresql_accepts():
         "FX snapshots": "fx_snapshots",
         "inbox": "inbox",
         "Xero sync rows": "xero_syncs",
+        "Xero grants": "xero_grants",
         "Xero connections": "xero_connections",
         "e-mail deliveries": "email_deliveries",
     }
@@ -263,6 +264,7 @@ def test_notifications_are_named():
     told = [python_files(f"provvypay/services/{name}.py")[0] for name in ("settlement_rows", "card_guard")]
 
     back = {tell.WAITS, *disputes.TOLD.values()} | words(r"tell\.everybody", 2)
+    back |= words(r"(connections\.)?tell_owners", 2)
     assert named_in("Notifications") == back | {kind for source in told for kind in in_sql("notifications", source)}
 
 

@@ -8,7 +8,7 @@ from flask_login import current_user
 from provvypay.kit import clock
 from provvypay.kit.db import transaction
 from provvypay.services import notifications
-from provvypay.web import return_notices
+from provvypay.web import return_notices, xero_words
 from provvypay.web.activity import exception_title
 from provvypay.web.formatting import money
 from provvypay.web.guards import current_org, signed_in
@@ -40,6 +40,9 @@ def _page() -> Response:
 
 
 def _row(told: notifications.Told) -> dict[str, object]:
+    if told.kind.startswith("xero."):
+        title, detail, url = xero_words.notice(told)
+        return {"title": title, "detail": detail, "at": told.at, "read": told.read, "url": url}
     worth = told.data.get("amount_minor")
     # Money that could not be valued has no amount, and money that names no link no description.
     amount = money(int(worth), str(told.data["currency"])) if worth else "Money"

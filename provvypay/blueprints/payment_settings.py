@@ -12,6 +12,7 @@ from provvypay.flows.hedera_setup import Checked
 from provvypay.kit.db import transaction
 from provvypay.kit.settings import settings
 from provvypay.services import crypto_settings, hedera_accounts, hedera_assets, organizations
+from provvypay.services.xero import connections as xero_connections
 from provvypay.web import crypto_form
 from provvypay.web.forms import Fields, FormState
 from provvypay.web.guards import current_org, needs, signed_in
@@ -104,6 +105,7 @@ def _page(
         active = hedera_accounts.active(session, current_org.id, network)
         retired = hedera_accounts.retired(session, current_org.id, network)
         tokens = hedera_assets.views(session, network)
+        xero = xero_connections.live(session, current_org.id)
     form = choices or crypto_form.of_choices(saved, version)
     return render(
         "settings/payments.html",
@@ -113,6 +115,7 @@ def _page(
             card_chosen=profile.card_enabled,
             crypto_chosen=saved.enabled,
             account=active.with_checksum if active else None,
+            xero_state=xero.state if xero else None,
         ),
         network=network,
         crypto_on=settings().crypto_network is not None,

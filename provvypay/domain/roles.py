@@ -26,6 +26,8 @@ class Permission(StrEnum):
     REFUNDS_REQUEST = "refunds.request"
     """ask for a refund; it is sent once somebody who may approve it says yes"""
     REFUNDS_APPROVE = "refunds.approve"
+    XERO_MANAGE = "xero.manage"
+    XERO_REPLAY = "xero.replay"
     SETTINGS_VIEW = "settings.view"
     SETTINGS_MANAGE = "settings.manage"
     PAYOUTS_MANAGE = "payouts.manage"
@@ -44,6 +46,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.LEDGER_MANAGE,
             Permission.REFUNDS_REQUEST,
             Permission.REFUNDS_APPROVE,
+            Permission.XERO_REPLAY,
         }
     ),
     Role.OPERATOR: frozenset(_EVERYONE | {Permission.LINKS_MANAGE, Permission.REFUNDS_REQUEST}),

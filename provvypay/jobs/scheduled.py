@@ -21,6 +21,7 @@ from provvypay.flows.stripe_returns import check_refunds
 from provvypay.flows.stripe_setup import watch_account
 from provvypay.flows.stripe_webhook import sweep_inbox
 from provvypay.flows.transfer_claims import check_claims
+from provvypay.flows.xero_tokens import keep_alive
 from provvypay.kit.db import transaction
 from provvypay.kit.settings import Settings
 from provvypay.services import schedule
@@ -44,6 +45,7 @@ JOBS: dict[str, Callable[[], object]] = {
     "hedera.watch": watch,
     "hedera.claims": check_claims,
     "hedera.values": value_again,
+    "xero.keep_alive": keep_alive,
 }
 
 QUEUE_OF = dict.fromkeys(("hedera.watch", "hedera.claims", "hedera.assets", "hedera.accounts"), "hedera")
@@ -75,6 +77,7 @@ def seconds_between(settings: Settings) -> dict[str, int]:
         "hedera.watch": 1,
         "hedera.claims": 2,
         "hedera.values": 60,
+        "xero.keep_alive": 24 * 3600,
     }
 
 

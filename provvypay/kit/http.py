@@ -91,6 +91,33 @@ class HttpClient:
             return _of(answer)
         raise failure
 
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        holding_a_lock: bool = False,
+    ) -> HttpAnswer:
+        """Send one request, once, and return whatever is answered, errors too.
+
+        :param holding_a_lock: the one call that is made inside a transaction: the refresh of Xero's tokens
+        :raises HttpFailed: without an answer; what was asked for may have been done
+        :raises RuntimeError: when a transaction is open
+        """
+        if not holding_a_lock:
+            db.assert_outside_transaction()
+        try:
+            answer = self._pool().request(
+                method, path, data=dict(form) if form else None, headers=dict(headers or {}), params=dict(params or {})
+            )
+        except httpx.HTTPError as error:
+            log.warning("vendor.unreachable", base=self.base_url, path=path, error=type(error).__name__)
+            raise HttpFailed(f"{method} {self.base_url}{path}") from error
+        return _of(answer)
+
     def _pool(self) -> httpx.Client:
         if self._client is None:
             self._client = httpx.Client(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provvypay.kit import cache, db, failpoints, limiter, logs, queue
+from provvypay.kit import cache, db, failpoints, limiter, logs, queue, sealing
 from provvypay.kit.settings import Settings, use
 
 
@@ -23,4 +23,5 @@ def start(settings: Settings, *, role: str) -> None:
     cache.configure(settings.redis_url)
     queue.configure(settings.redis_url)
     limiter.configure(settings.secret_key, factor=settings.limit_factor)
+    sealing.configure(settings.encryption_key)
     failpoints.arm(settings.failpoints)

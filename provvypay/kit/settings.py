@@ -38,6 +38,8 @@ class Settings:
     """REDIS_URL: Redis or Valkey, version 7 or newer"""
     secret_key: str
     """SECRET_KEY: at least 32 characters; signs the cookie"""
+    encryption_key: str | None
+    """ENCRYPTION_KEY: 32 bytes in hex; several, newest first, parted by commas; seals what vendors gave us"""
     public_base_url: str
     """PUBLIC_BASE_URL: scheme and host under which people reach us, no trailing slash"""
     stripe_secret_key: str | None
@@ -80,6 +82,10 @@ class Settings:
     """XERO_LOGIN_BASE: no trailing slash; people consent at /identity/connect/authorize"""
     xero_app_base: str
     """XERO_APP_BASE: no trailing slash; where a merchant looks at a document in Xero"""
+    xero_calls_per_minute: int
+    """XERO_CALLS_PER_MINUTE: to one company's books, from all processes together; default 55 of the 60 Xero allows"""
+    xero_calls_per_day: int
+    """XERO_CALLS_PER_DAY: to one company's books; default 5000, what Xero allows from its Core tier on"""
     metrics_token: str | None
     """METRICS_TOKEN: what a scraper sends to read /metrics; without it they are read on this machine in development"""
     sentry_dsn: str | None
@@ -114,6 +120,12 @@ class Settings:
         return self.enable_card_payments and self.stripe_secret_key is not None
 
     @property
+    def xero_on(self) -> bool:
+        """Say whether a Xero can be connected and written to."""
+        app = self.xero_client_id and self.xero_client_secret and self.xero_redirect_uri
+        return self.enable_xero_sync and bool(app and self.encryption_key)
+
+    @property
     def crypto_network(self) -> str | None:
         """Return the network crypto is paid on; None while this installation takes none."""
         return self.hedera_network if self.enable_hedera_payments else None
@@ -142,6 +154,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         database_pool_size=reader.number("DATABASE_POOL_SIZE", default=8, low=1, high=50),
         redis_url=reader.url("REDIS_URL", schemes=("redis", "rediss", "unix")),
         secret_key=reader.text("SECRET_KEY", least=32),
+        encryption_key=reader.optional(
+            "ENCRYPTION_KEY", pattern=r"[0-9a-fA-F]{64}(\s*,\s*[0-9a-fA-F]{64})*", like="64 hexadecimal digits"
+        ),
         public_base_url=reader.base("PUBLIC_BASE_URL"),
         stripe_secret_key=reader.optional(
             "STRIPE_SECRET_KEY", pattern=r"(sk|rk)_(test|live)_\w+", like="sk_test_… or sk_live_…"
@@ -173,6 +188,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         xero_identity_base=reader.base("XERO_IDENTITY_BASE", default="https://identity.xero.com"),
         xero_login_base=reader.base("XERO_LOGIN_BASE", default="https://login.xero.com"),
         xero_app_base=reader.base("XERO_APP_BASE", default="https://go.xero.com"),
+        xero_calls_per_minute=reader.number("XERO_CALLS_PER_MINUTE", default=55, low=1, high=100_000),
+        xero_calls_per_day=reader.number("XERO_CALLS_PER_DAY", default=5000, low=50, high=100_000_000),
         metrics_token=reader.optional("METRICS_TOKEN", pattern=r"\S{16,}", like="16 characters or more, no spaces"),
         sentry_dsn=reader.optional("SENTRY_DSN"),
         enable_card_payments=reader.flag("ENABLE_CARD_PAYMENTS", default=True),
@@ -198,6 +215,7 @@ def _check_together(settings: Settings, reader: Reader, *, sandbox_allowed: bool
         reader.refuse(
             "STRIPE_WEBHOOK_SECRET", "is needed beside STRIPE_SECRET_KEY, or payments would be confirmed late"
         )
+    _check_sealing(settings, reader)
     gecko_host = urlsplit(settings.coingecko_api_base).hostname
     if gecko_host in _GECKO_HOSTS.values() and gecko_host != _GECKO_HOSTS.get(settings.coingecko_plan):
         reader.refuse("COINGECKO_API_BASE", f"is the host of another plan than {settings.coingecko_plan}")
@@ -221,6 +239,15 @@ def _check_together(settings: Settings, reader: Reader, *, sandbox_allowed: bool
     ):
         if urlsplit(url).hostname in _LOOPBACK:
             reader.refuse(name, "points at this machine; set PROVVYPAY_ALLOW_SANDBOX=1 if a sandbox is really meant")
+
+
+def _check_sealing(settings: Settings, reader: Reader) -> None:
+    """Refuse keys that are none, and Xero without one."""
+    for key in (one.strip().lower() for one in (settings.encryption_key or "").split(",")):
+        if key and (key == settings.secret_key.lower() or len(set(key)) == 1):
+            reader.refuse("ENCRYPTION_KEY", "must be made by chance, and be another than SECRET_KEY")
+    if settings.enable_xero_sync and settings.xero_client_id and not settings.encryption_key:
+        reader.refuse("ENCRYPTION_KEY", "is needed beside XERO_CLIENT_ID, because tokens are stored sealed")
 
 
 _current: Settings | None = None

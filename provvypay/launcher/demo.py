@@ -117,7 +117,7 @@ def environment(demo: Demo, postgres: EmbeddedPostgres, valkey: EmbeddedValkey) 
         **xero(demo),
         "ENABLE_CARD_PAYMENTS": "1",
         "ENABLE_HEDERA_PAYMENTS": "1",
-        "ENABLE_XERO_SYNC": "0",
+        "ENABLE_XERO_SYNC": "1",
         "NO_PROXY": "*",
         "no_proxy": "*",
     }

@@ -60,8 +60,8 @@ _SETTLED = Statement("""
             (id uuid, asset text, currency text, state text, rate numeric, source text, as_of timestamptz,
             fetched_at timestamptz, made_from text)
     ), synced AS (
-        INSERT INTO xero_syncs (id, organization_id, link_id, kind, source_id)
-        SELECT gen_random_uuid(), :organization_id, :link_id, k.kind, :settlement_id
+        INSERT INTO xero_syncs (id, organization_id, connection_id, link_id, kind, source_id)
+        SELECT gen_random_uuid(), :organization_id, c.id, :link_id, k.kind, :settlement_id
         FROM xero_connections c CROSS JOIN (VALUES ('INVOICE'), ('PAYMENT')) AS k (kind) WHERE c.state <> 'DISCONNECTED'
     ), event AS (
         INSERT INTO payment_events (id, organization_id, link_id, payment_id, kind, dedupe, data, occurred_at)

@@ -22,7 +22,8 @@ class Navigation:
     @property
     def section(self) -> str:
         """The part of the product this page belongs to."""
-        return (request.blueprint or "").removeprefix("payment_")
+        found = (request.blueprint or "").removeprefix("payment_")
+        return "settings" if found.startswith("xero") else found
 
     @property
     def ledger(self) -> bool:

@@ -64,19 +64,32 @@ def choices(session: Session, organization_id: uuid.UUID, *, kept: Collection[st
     return found
 
 
-def payment_methods(*, card_chosen: bool, crypto_chosen: bool, account: str | None) -> list[Method]:
+def payment_methods(
+    *, card_chosen: bool, crypto_chosen: bool, account: str | None, xero_state: str | None
+) -> list[Method]:
     """Return cards, crypto, Xero and e-mail with their state.
 
     :param card_chosen: whether this organization wants cards
     :param crypto_chosen: whether it wants crypto
     :param account: the Hedera account it is paid on, as people read it
+    :param xero_state: of its connection; None without one
     """
     return [
         _cards(card_chosen=card_chosen),
         _crypto(crypto_chosen=crypto_chosen, account=account),
-        Method("sync", "Xero", "Not connected. Payments are booked in this ledger only.", "OFF"),
+        _xero(xero_state),
         Method("mail", "E-mail", "Not sent yet. You find everything under Notifications.", "OFF"),
     ]
+
+
+def _xero(state: str | None) -> Method:
+    if not settings().xero_on:
+        return Method("sync", "Xero", "Not set up here. Payments are booked in this ledger only.", "OFF")
+    if state == "CONNECTED":
+        return Method("sync", "Xero", "Connected. Each paid link is written there.", "ON")
+    if state == "NEEDS_RECONNECT":
+        return Method("sync", "Xero", "It must be connected again. Nothing is lost.", "OFF")
+    return Method("sync", "Xero", "Not connected. Payments are booked in this ledger only.", "OFF")
 
 
 def _cards(*, card_chosen: bool) -> Method:

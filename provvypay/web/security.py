@@ -115,21 +115,28 @@ def _refuse_too_much() -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers.extend(_headers(response.mimetype == "text/html", request.blueprint == "pay"))
+    response.headers.extend(_headers(response.mimetype == "text/html", request.blueprint or ""))
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
-@lru_cache(maxsize=8)
-def _headers(is_page: bool, paying: bool) -> list[tuple[str, str]]:  # noqa: FBT001 - the key of a small table
+def _form_targets(blueprint: str) -> tuple[str, ...]:
+    """Return whose pages a form of these pages may lead to: the card page, or Xero's consent page."""
+    if blueprint == "pay":
+        return (settings().stripe_checkout_origin,)
+    if blueprint == "xero":
+        login = urlsplit(settings().xero_login_base)
+        return (f"{login.scheme}://{login.netloc}",)
+    return ()
+
+
+@lru_cache(maxsize=64)
+def _headers(is_page: bool, blueprint: str) -> list[tuple[str, str]]:  # noqa: FBT001 - the key of a small table
     """Return the headers of a kind of answer, made once: no view sets any of them."""
-    if is_page:
-        policy = content_policy(form_targets=(settings().stripe_checkout_origin,) if paying else ())
-    else:
-        # a picture or a file opened by itself is nothing but a picture or a file
-        policy = _BARE_POLICY
+    # a picture or a file opened by itself is nothing but a picture or a file
+    policy = content_policy(form_targets=_form_targets(blueprint)) if is_page else _BARE_POLICY
     return [
         *_ALWAYS.items(),
         ("Content-Security-Policy", policy),
-        ("Referrer-Policy", "no-referrer" if paying else "same-origin"),
+        ("Referrer-Policy", "no-referrer" if blueprint == "pay" else "same-origin"),
     ]

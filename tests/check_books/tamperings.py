@@ -552,7 +552,7 @@ COMPLETENESS = (
     Tampering(
         "completeness.xero_rows_once",
         (
-            "ALTER TABLE xero_syncs DROP CONSTRAINT uq_xero_syncs_link_id_kind_source_id",
+            "ALTER TABLE xero_syncs DROP CONSTRAINT uq_xero_syncs_connection_id_link_id_kind_source_id",
             _copy("xero_syncs", "link_id = :link_paid AND kind = 'INVOICE'", id=NEW),
             "SELECT min(id::text) FROM xero_syncs WHERE link_id = :link_paid AND kind = 'INVOICE'",
         ),
@@ -561,6 +561,41 @@ COMPLETENESS = (
     Tampering(
         "completeness.xero_rows_have_their_settlement",
         (_copy("xero_syncs", "link_id = :link_paid AND kind = 'INVOICE'", id=NEW, source_id=NEW) + " RETURNING id",),
+    ),
+    Tampering(
+        "xero.connected_by_a_living_grant",
+        (
+            "UPDATE xero_grants SET state = 'REFUSED' WHERE organization_id = :organization",
+            "SELECT id FROM xero_connections WHERE organization_id = :organization",
+        ),
+    ),
+    Tampering(
+        "xero.tokens_are_sealed_or_gone",
+        (
+            "ALTER TABLE xero_grants DROP CONSTRAINT ck_xero_grants_sealed",
+            "UPDATE xero_grants SET refresh_token = 'plain' WHERE organization_id = :organization RETURNING id",
+        ),
+        also=("guards.constraints_are_there",),
+    ),
+    Tampering(
+        "xero.rows_are_whole",
+        (
+            "ALTER TABLE xero_syncs DROP CONSTRAINT ck_xero_syncs_document",
+            (
+                "UPDATE xero_syncs SET state = 'SUCCESS', next_attempt_at = NULL"
+                " WHERE kind = 'INVOICE' AND link_id = :link_paid RETURNING id"
+            ),
+        ),
+        also=("guards.constraints_are_there",),
+    ),
+    Tampering(
+        "xero.payments_follow_their_invoice",
+        (
+            (
+                f"UPDATE xero_syncs SET state = 'SUCCESS', next_attempt_at = NULL, xero_document_id = {NEW}"
+                " WHERE kind = 'PAYMENT' AND link_id = :link_paid RETURNING id"
+            ),
+        ),
     ),
     Tampering(
         "completeness.somebody_is_told",

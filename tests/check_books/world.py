@@ -314,10 +314,21 @@ def build(world: World) -> None:
     with world.superuser.begin() as connection:
         connection.execute(
             text(
-                "INSERT INTO xero_connections (id, organization_id, tenant_id, state, created_at)"
-                " VALUES (gen_random_uuid(), :id, gen_random_uuid(), 'CONNECTED', :at)"
+                "WITH consent AS (INSERT INTO xero_grants (id, organization_id, auth_event_id, scopes, access_token,"
+                " refresh_token, expires_at, created_by) VALUES (gen_random_uuid(), :id, 'event', 'offline_access',"
+                " 'v1.01234567.' || repeat('a', 16) || '.' || repeat('b', 40),"
+                " 'v1.01234567.' || repeat('a', 16) || '.' || repeat('c', 40), :at, :user) RETURNING id)"
+                " INSERT INTO xero_connections (id, organization_id, tenant_id, state, created_at, connected_at,"
+                " grant_id) SELECT gen_random_uuid(), :id, gen_random_uuid(), 'CONNECTED', :at, :at, id FROM consent"
             ),
-            {"id": ours.id, "at": T0 - DAY},
+            {"id": ours.id, "at": T0 - DAY, "user": ours.owner.id},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO xero_authorizations (id, organization_id, session_id, user_id, state_hash, expires_at)"
+                " VALUES (gen_random_uuid(), :id, gen_random_uuid(), :user, sha256('state'), now() + interval '1 hour')"
+            ),
+            {"id": ours.id, "user": ours.owner.id},
         )
     for of in (ours, theirs):
         _chart_and_locks(world, of)

@@ -139,7 +139,7 @@ def test_i22_a_row_for_xero_that_contradicts_itself_is_refused(change: str, why:
 
 
 def test_i22_a_second_row_for_xero_is_refused(ground: Ground):
-    with ground.refuses("worker", "23505", "uq_xero_syncs_link_id_kind_source_id") as write:
+    with ground.refuses("worker", "23505", "uq_xero_syncs_connection_id_link_id_kind_source_id") as write:
         write(copied("xero_syncs", "link_id = %(link_paid)s AND kind = 'INVOICE'", id=f"'{new()}'"))
 
 

@@ -148,8 +148,8 @@ REFERENCES = {
     " effective_at, description, link_id)"
     " VALUES (%(new)s, %(org)s, 'FEE', 'BALANCE_TRANSACTION', %(new)s, 'AUD', now(), 'x', %(link)s)",
     "xero_syncs": (
-        "INSERT INTO xero_syncs (id, organization_id, link_id, kind, source_id)"
-        " VALUES (%(new)s, %(org)s, %(link)s, 'FEE', %(new)s)"
+        "INSERT INTO xero_syncs (id, organization_id, connection_id, link_id, kind, source_id)"
+        " SELECT %(new)s, %(org)s, c.id, %(link)s, 'FEE', %(new)s FROM xero_connections c"
     ),
     "notifications": "INSERT INTO notifications (id, organization_id, user_id, kind, cause_id, link_id, data)"
     " VALUES (%(new)s, %(org)s, %(owner)s, 'x', %(new)s, %(link)s, '{}')",

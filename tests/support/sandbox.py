@@ -80,6 +80,7 @@ class SandboxControl:
         self.post("/clock", offset_seconds=0, signature_offset_seconds=0)
         self.post("/mirror_node/settings", **PUNCTUAL)
         self.post("/stripe/settings", **BRISK)
+        self.post("/xero/settings", minute_limit=100_000, day_limit=100_000, slow_milliseconds=0)
         if self.get("/stripe/deliveries")["held"]:
             self.post("/stripe/release")
 

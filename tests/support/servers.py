@@ -79,5 +79,8 @@ def environment(cluster: Cluster, database: str, *, redis_url: str, app_url: str
         # the tests' own processes all hit one sandbox, whose ids of USDT and AUDD these are
         "HEDERA_MIRROR_REQUESTS_PER_SECOND": "1000",
         "HEDERA_ASSETS": "USDT=hts:0.0.5000101 AUDD=erc20:0.0.5000202",
+        "ENABLE_XERO_SYNC": "1",
+        # tests that look at the pace set one of their own
+        "XERO_CALLS_PER_MINUTE": "60000",
         "LOG_LEVEL": "WARNING",
     }

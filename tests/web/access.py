@@ -15,6 +15,9 @@ BOOKKEEPERS = frozenset({Role.OWNER, Role.ADMIN, Role.ACCOUNTANT})
 REFUNDERS = MAKERS | BOOKKEEPERS
 KEEPERS = frozenset({Role.OWNER, Role.ADMIN})
 
+NOBODY = "01a20f10-0000-7000-8000-000000000000"
+"""an id of nothing"""
+
 SIGN_IN = 303
 """Visitors are sent to the sign-in."""
 
@@ -85,6 +88,17 @@ ACCESS: dict[str, Access] = {
     "POST /settings/payments/hedera-account": members(422, frozenset({Role.OWNER})),
     "POST /settings/payments/hedera-account/checks": members(303, KEEPERS),
     "GET /settings/rates": members(200),
+    "GET /settings/xero": members(200),
+    "POST /settings/xero/connection": members(303, KEEPERS),
+    # 400: nobody was sent to Xero
+    "GET /xero/callback": members(400, KEEPERS),
+    "GET /api/xero/callback": members(400, KEEPERS),
+    # 404: there was no consent
+    "GET /settings/xero/companies/<uuid:grant_id>": thing(404, KEEPERS, grant_id=NOBODY),
+    "POST /settings/xero/companies/<uuid:grant_id>": thing(404, KEEPERS, grant_id=NOBODY),
+    # 303: there is nothing to disconnect
+    "GET /settings/xero/disconnection": members(303, KEEPERS),
+    "POST /settings/xero/disconnection": members(303, KEEPERS),
     "GET /links": members(200),
     "POST /links": members(422, MAKERS),
     "GET /links/new": members(200, MAKERS),

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from provvypay.domain.roles import Role
-from tests.web.access import ACCESS
+from tests.web.access import ACCESS, NOBODY
 
 # A session notes when it was last used, and the sandbox may still deliver what an earlier test made: no act of ours.
 UNRELATED = ("user_sessions", "inbox")
@@ -18,7 +18,12 @@ UNSAFE = [route for route in ACCESS if route.startswith("POST") and not route.st
 @pytest.fixture
 def paths(make, sandbox):
     link = make.link()
-    values = {"<uuid:link_id>": str(link.id), "<short_code>": link.short_code}
+    values = {
+        "<uuid:link_id>": str(link.id),
+        "<short_code>": link.short_code,
+        "<uuid:grant_id>": NOBODY,
+        "<uuid:refund_id>": NOBODY,
+    }
 
     def path(route: str) -> str:
         found = route.removeprefix("POST ")
@@ -105,6 +110,7 @@ def test_csr_04_reading_changes_nothing(make, signed_in, observer, app):
         "short_code": link.short_code,
         "code": "1200",
         "filename": "none",
+        "grant_id": NOBODY,
         "exception_id": observer.sql("SELECT id FROM payment_exceptions")[0].id,
         "journal_id": observer.sql("SELECT id FROM journals")[0].id,
     }

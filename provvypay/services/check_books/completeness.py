@@ -64,22 +64,23 @@ CHECKS = (
         """
         SELECT 'settlements', s.id::text, format('no %s row for Xero', k.kind)
         FROM settlements s CROSS JOIN (VALUES ('INVOICE'), ('PAYMENT')) AS k (kind)
-        LEFT JOIN xero_syncs x ON x.link_id = s.link_id AND x.source_id = s.id AND x.kind = k.kind
-        WHERE x.id IS NULL AND EXISTS (SELECT FROM xero_connections c WHERE c.organization_id = s.organization_id
-                                       AND c.state <> 'DISCONNECTED'
-                                           AND c.created_at < s.created_at - interval '1 minute')
+        JOIN xero_connections c ON c.organization_id = s.organization_id AND c.state <> 'DISCONNECTED'
+            AND c.connected_at < s.created_at - interval '1 minute'
+        LEFT JOIN xero_syncs x ON x.connection_id = c.id AND x.link_id = s.link_id AND x.source_id = s.id
+            AND x.kind = k.kind
+        WHERE x.id IS NULL
         """,
     ),
     Check(
         "I-22",
         "completeness.xero_rows_once",
-        "There is one row for Xero per link, kind and source, and no document stands in two.",
+        "There is one row for Xero per company, link, kind and source, and no document stands in two.",
         """
         SELECT 'xero_syncs', min(id::text), format('%s of link %s is there %s times', kind, link_id, count(*))
-        FROM xero_syncs GROUP BY link_id, kind, source_id HAVING count(*) > 1
+        FROM xero_syncs GROUP BY connection_id, link_id, kind, source_id HAVING count(*) > 1
         UNION ALL
         SELECT 'xero_syncs', min(id::text), format('document %s stands in %s rows', xero_document_id, count(*))
-        FROM xero_syncs WHERE xero_document_id IS NOT NULL GROUP BY organization_id, xero_document_id
+        FROM xero_syncs WHERE xero_document_id IS NOT NULL GROUP BY connection_id, xero_document_id
         HAVING count(*) > 1
         """,
     ),

@@ -13,13 +13,14 @@ ROWS = (
     "organizations", "merchant_settings", "users", "accounts", "payment_links", "payment_attempts", "checkout_sessions",
     "settlements", "payment_exceptions", "fx_snapshots", "xero_syncs", "notifications", "email_deliveries",
     "hedera_accounts", "hedera_cursors", "transfer_claims", "correction_requests",
-    "refunds", "disputes",
+    "refunds", "disputes", "xero_grants", "xero_connections",
 )  # fmt: skip
 """rows that never vanish"""
 
 FROZEN = (
     "settlements", "payment_exceptions", "payment_attempts", "checkout_sessions", "fx_snapshots", "accounts",
-    "hedera_accounts", "transfer_claims", "refunds", "disputes", "correction_requests",
+    "hedera_accounts", "transfer_claims", "refunds", "disputes", "correction_requests", "xero_authorizations",
+    "xero_syncs",
 )  # fmt: skip
 """rows of which only named columns change"""
 
@@ -69,6 +70,7 @@ TRIGGERS: tuple[tuple[str, str, str], ...] = (
     ("settlements", "credits_come_back", "credits_come_back"),
     ("settlements", "only_a_mark", "judge_voiding"),
     ("correction_requests", "decided_once", "refuse_deciding_twice"),
+    ("xero_grants", "forward", "grant_goes_forward"),
     ("organizations", "owner_remains", "owner_remains"),
     ("memberships", "owner_remains", "owner_remains"),
 )

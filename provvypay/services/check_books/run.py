@@ -29,6 +29,7 @@ from provvypay.services.check_books import (
     rights,
     settlements,
     transfers,
+    xero,
 )
 from provvypay.services.check_books.check import Breach, Check
 
@@ -49,6 +50,7 @@ CHECKS: tuple[Check, ...] = (
     *returns.CHECKS,
     *checkout.CHECKS,
     *messages.CHECKS,
+    *xero.CHECKS,
 )
 
 READER = "provvypay_lookup"
