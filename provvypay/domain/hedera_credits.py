@@ -153,7 +153,8 @@ def _nfts(record: TransactionRecord, account: str) -> list[Movement]:
 
 def addresses_of(account: str, evm_address: str | None) -> tuple[str, ...]:
     """Return the addresses a contract's log may name an account by: the one made of its number, and its alias."""
-    return (long_zero(account), *([evm_address.lower()] if evm_address else []))
+    own = [long_zero(account)] if account.startswith("0.0.") else []
+    return (*own, *([evm_address.lower()] if evm_address else []))
 
 
 def topic_of(address: str) -> str:

@@ -75,6 +75,8 @@ def read_logs(account: Account, since: str, until: str, registry: Registry) -> I
     """
     addresses = hedera_credits.addresses_of(account.account_id, account.evm_address)
     topics = [hedera_credits.topic_of(address) for address in addresses]
+    if not topics:
+        return
     for contract in sorted(entity for kind, entity in registry if kind == "erc20"):
         logs = hedera_mirror.client().logs(
             contract, since=since, until=until, topic0=hedera_credits.TRANSFER_TOPIC, topic2=topics
