@@ -92,7 +92,8 @@ def claim_transfer(short_code: str) -> Response:
         return pay_pages.unknown()
     try:
         limits.may_report(code)
-        transfer_claims.submit(code, request.form.get("transaction_id", ""))
+        source = "WALLET" if request.form.get("source") == "WALLET" else "CUSTOMER"
+        transfer_claims.submit(code, request.form.get("transaction_id", ""), source=source)
     except ProvvypayError as error:
         log.info("claim.not_taken", code=error.code, detail=str(error))
         came = Came.OFTEN if isinstance(error, Throttled) else Came.NOT_TAKEN

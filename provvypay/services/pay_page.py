@@ -142,7 +142,7 @@ class PayPage:
     @property
     def is_over(self) -> bool:
         """Say whether the page need not ask again."""
-        return self.face.is_final and not self.crypto.waits and not self.may_turn
+        return self.face is Face.PAID or (self.face.is_final and not self.crypto.waits and not self.may_turn)
 
 
 NOTICES: dict[Came, Notice] = {

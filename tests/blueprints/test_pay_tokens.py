@@ -18,7 +18,7 @@ from provvypay.kit.db import transaction
 from provvypay.web import pay_pages
 from tests.support.hedera import unguarded
 from tests.support.hostile import MARKUP, planted
-from tests.support.html import by_id, parse_fragment, text_of
+from tests.support.html import by_id, find_all, parse_fragment, text_of
 from tests.support.rates import refresh
 from tests.support.statements import sent_by
 from tests.support.tokens import arrives, quotes_of, takes_tokens, token_link
@@ -409,7 +409,7 @@ def test_the_wallets_button_has_all_a_wallet_needs(app, customer, link, observer
             wallet="on", sending=page.crypto.sending, link=page.link
         )
 
-    button = parse_fragment(drawn.strip())
+    (button,) = find_all(parse_fragment(drawn.strip()), "button")
     told = ("asset", "units", "entity", "account", "memo", "network")
     assert {name: button.get(f"data-{name}") for name in told} == {
         "asset": "USDC", "units": str(given["asset_amount"]), "entity": "0.0.429274", "account": account,

@@ -58,6 +58,7 @@ def test_from_sign_up_to_a_paid_link_with_balanced_books(visit, live_app):
     expect(rows.locator(".badge, .faint")).to_have_count(0)
 
     merchant.page.get_by_role("link", name="Ledger").click()
+    merchant.page.get_by_role("link", name="Trial balance").first.click()
     expect(merchant.page.locator(".badge[data-tone=good]")).to_have_text("Balanced")
     debit, credit = merchant.page.locator("tfoot td").all_inner_texts()
     assert debit == credit

@@ -11,6 +11,7 @@ import { watchForms } from "./forms.js";
 import { watchLiveParts } from "./live.js";
 import { watchPicks } from "./pick.js";
 import { watchThemeSwitch } from "./theme-switch.js";
+import { watchWallets } from "./wallet.js";
 
 watchAlerts();
 watchCopyButtons();
@@ -19,6 +20,7 @@ watchForms();
 watchLiveParts(htmx);
 watchPicks();
 watchThemeSwitch();
+watchWallets();
 watchCountdowns(htmx);
 
 // Last, so that a button which needs a script is never shown before the script listens.
