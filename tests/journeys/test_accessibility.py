@@ -1,10 +1,13 @@
 """No page has a problem of accessibility that a machine can find: WCAG 2.2 AA and best practice, in every look."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
 from provvypay.domain.roles import Role
 from provvypay.domain.statuses import ExceptionKind, LinkStatus
+from provvypay.flows.stripe_payment import start_checkout
 from provvypay.services.sign_in import account_key
 from tests.journeys import steps
 from tests.journeys.axe import LOOKS, ONE, OPPOSITE, violations
@@ -35,6 +38,10 @@ OF_ONE_LINK = {
         *(seen.path(status) for status in ("DRAFT", "OPEN", "EXPIRED", "CANCELED", "by card", "exception DOUBLE")),
         *(seen.path("by card", f"?tab={tab}") for tab in ("timeline", "rates", "books")),
         seen.path("OPEN", "?tab=books"),
+    ],
+    "GET /links/<uuid:link_id>/refunds": lambda seen, _: [
+        seen.path("by card", "/refunds"),
+        seen.path("OPEN", "/refunds"),
     ],
 }
 OF_THE_REST = {
@@ -142,6 +149,33 @@ def test_many_links_are_chosen_asked_about_and_canceled(make, member):
     page.get_by_role("button", name="Cancel 2 links").click()
     expect(page.locator(".banner")).to_contain_text("2 links are canceled")
     found["done"] = violations(page, OPPOSITE)
+
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+def test_money_goes_back(make, member, live_app):
+    link = make.link(amount_minor=120_50, currency="AUD")
+    intent = live_app.sandbox.pay(start_checkout(link.short_code))["payment_intent"]
+    live_app.wait_for(lambda: make.reload(link).status == "PAID", "the link to be paid")
+    merchant, found = member(), {}
+
+    page = merchant.go(f"/links/{link.id}/refunds")
+    page.get_by_label("A part").check()
+    page.get_by_label(re.compile("^Amount of the part")).fill("500")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator(".error-summary")).to_be_focused()
+    found["too much"] = violations(page, OPPOSITE)
+    page.get_by_label(re.compile("^Amount of the part")).fill("20")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", name="Refund this?")).to_be_visible()
+    found["preview"] = violations(page, OPPOSITE)
+    page.get_by_role("button", name="Refund", exact=True).click()
+    expect(page.get_by_role("heading", name="Refunds")).to_be_visible()
+    found["refunded"] = violations(page, OPPOSITE)
+    live_app.sandbox.post(f"/stripe/charges/{intent}/disputes", reason="fraudulent")
+    live_app.wait_for(lambda: live_app.observer.count("disputes", link.organization_id) == 1, "the dispute")
+    for path in (f"/links/{link.id}/refunds", f"/links/{link.id}", "/dashboard"):
+        found[path] = violations(merchant.go(path), OPPOSITE)
 
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
