@@ -73,6 +73,11 @@ class PaymentException(Base):
             text("created_at DESC"),
             postgresql_where=text("state = 'OPEN'"),
         ),
+        Index(
+            "ix_payment_exceptions_by_link",
+            "link_id",
+            postgresql_where=text("link_id IS NOT NULL AND state = 'OPEN'"),
+        ),
     )
 
     id: Mapped[Id]
