@@ -182,6 +182,10 @@ def app(product: Flask, observer: Observer) -> Flask:
         "UPDATE inbox SET received_at = clock_timestamp(), next_attempt_at = clock_timestamp()"
         " WHERE state = 'NEW' AND next_attempt_at < clock_timestamp() - interval '2 minutes'"
     )
+    observer.sql(
+        "UPDATE hedera_cursors SET next_poll_at = clock_timestamp() + interval '1 year', failures = 0"
+        " WHERE next_poll_at < clock_timestamp() - interval '2 minutes' OR failures > 0"
+    )
     return product
 
 

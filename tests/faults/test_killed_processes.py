@@ -75,7 +75,7 @@ def test_kill_9_at_every_step_loses_nothing_and_doubles_nothing(live_app: LiveAp
     else:
         live_app.sandbox.pay(start_checkout(link.short_code))
         if process == "worker":
-            live_app.wait_for(lambda: not live_app.is_running("worker"), f"the worker to die at {step}")
+            live_app.wait_for(lambda: not live_app.is_running("worker"), f"the worker to die at {step}", seconds=30)
         else:
             live_app.wait_for(
                 lambda: "SIGKILL" in live_app.log("web").read_text(errors="replace"), "gunicorn to notice"
