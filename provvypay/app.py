@@ -34,6 +34,7 @@ BLUEPRINTS = (
     "health",
     "metrics",
     "admin.rates",
+    "admin.tokens",
     "webhooks",
 )
 DEVELOPMENT_BLUEPRINTS = ("styleguide",)

@@ -10,6 +10,7 @@ from provvypay.domain.roles import Permission
 from provvypay.domain.statuses import RefundState
 from provvypay.kit import clock
 from provvypay.kit.db import transaction
+from provvypay.kit.settings import settings
 from provvypay.services import overview, return_views
 from provvypay.services.overview import CurrencySum
 from provvypay.web.activity import ActivityLine, describe, exception_title
@@ -42,7 +43,7 @@ def show() -> Response:
         may_approve = current_org.allows(Permission.REFUNDS_APPROVE)
         going_back = return_views.waiting(session, current_org.id, may_approve=may_approve)
         happened = overview.activity(session, current_org.id, now=moment)
-        steps = overview.first_steps(session, current_org.id)
+        steps = overview.first_steps(session, current_org.id, network=settings().hedera_network)
     return render(
         "dashboard/show.html",
         fragments=("dashboard_live",),
@@ -115,7 +116,16 @@ def _checklist(steps: overview.FirstSteps) -> list[dict[str, object]]:
             "done": steps.profile_filled,
             "url": url_for("settings.organization"),
         },
+        *_crypto_step(steps),
         {"title": "Make a payment link", "done": steps.has_link, "url": url_for("links.new")},
         {"title": "Open it and send it to a customer", "done": steps.has_opened, "url": url_for("links.index")},
         {"title": "Get paid", "done": False, "url": None},
     ]
+
+
+def _crypto_step(steps: overview.FirstSteps) -> list[dict[str, object]]:
+    """Return the step of being paid in tokens; none in an installation that takes no crypto."""
+    if settings().crypto_network is None:
+        return []
+    url = url_for("payment_settings.show")
+    return [{"title": "Say where crypto goes, if you take it", "done": steps.takes_crypto, "url": url}]

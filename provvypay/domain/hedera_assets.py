@@ -83,8 +83,8 @@ def registry(network: str, configured: str | None = None) -> tuple[RegistryEntry
 def what_differs(entry: RegistryEntry, found: TokenState | ContractState | None) -> str:
     """Say in words how a token is not as it must be; empty when it is.
 
-    :param found: what the mirror node says of it; None when it knows no such thing. Of a contract it says neither
-        symbol nor decimals, so only that it exists is compared
+    :param found: what the mirror node says of it; None when it knows no such thing. A contract may not say its symbol
+        and decimals; then they are not compared
     """
     thing = "contract" if entry.kind == ERC20 else "token"
     if found is None:
@@ -96,12 +96,20 @@ def what_differs(entry: RegistryEntry, found: TokenState | ContractState | None)
             differs.append(f"its address is {found.evm_address}, not {entry.evm_address}")
     else:
         differs += [f"its id is {found.token_id}"] * (found.token_id != entry.entity_id)
-        if found.symbol not in entry.symbols:
-            differs.append(f"its symbol is {found.symbol}, not {' or '.join(entry.symbols)}")
-        if found.decimals != entry.decimals:
-            differs.append(f"it has {found.decimals} decimals, not {entry.decimals}")
+    if found.symbol is not None and found.symbol not in entry.symbols:
+        differs.append(f"its symbol is {found.symbol}, not {' or '.join(entry.symbols)}")
+    if found.decimals is not None and found.decimals != entry.decimals:
+        differs.append(f"it has {found.decimals} decimals, not {entry.decimals}")
+    if isinstance(found, TokenState):
         if found.type != "FUNGIBLE_COMMON":
             differs.append(f"its type is {found.type}")
         differs += ["it is paused"] * found.paused
     differs += ["it was deleted"] * found.deleted
     return f"{entry.asset} {entry.entity_id}: {', '.join(differs)}." if differs else ""
+
+
+def what_was_not_compared(found: TokenState | ContractState | None) -> str:
+    """Say in words what nobody told us of a token; empty when everything was compared."""
+    if isinstance(found, ContractState) and None in {found.symbol, found.decimals}:
+        return "The contract did not say its symbol and decimals; only its id was compared."
+    return ""

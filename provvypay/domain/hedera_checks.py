@@ -160,7 +160,13 @@ def read(kept: dict[str, Any]) -> tuple[Check, ...]:
         for subject, one in kept.items()
         if isinstance(one, dict) and one.get("verdict") in set(Verdict)
     ]
-    return tuple(sorted(found, key=lambda one: one.subject != "account"))
+    return tuple(sorted(found, key=_place))
+
+
+def _place(one: Check) -> tuple[int, str]:
+    """Return where a check stands: the account's first, then as tokens are offered."""
+    order = [*ASSETS]
+    return (0 if one.subject == "account" else 1 + order.index(one.title) if one.title in order else 9), one.subject
 
 
 def can_receive(kept: dict[str, Any], entity_id: str) -> bool:

@@ -153,11 +153,14 @@ class TokenState:
 
 @dataclass(frozen=True, slots=True)
 class ContractState:
-    """A smart contract. The mirror node does not say what it is a token of, nor with how many decimals."""
+    """A smart contract, and what it says of itself as an ERC-20 token."""
 
     contract_id: str
     evm_address: str
     deleted: bool
+    symbol: str | None = None
+    """None: it does not say, or the mirror node does not let us ask"""
+    decimals: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

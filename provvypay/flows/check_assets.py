@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import structlog
 
-from provvypay.domain.hedera_assets import ERC20, NATIVE, RegistryEntry, registry, what_differs
+from provvypay.domain.hedera_assets import ERC20, NATIVE, RegistryEntry, registry, what_differs, what_was_not_compared
 from provvypay.errors import Unavailable
 from provvypay.integrations import hedera_mirror
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
 from provvypay.kit.settings import settings
 from provvypay.services import hedera_assets
+from provvypay.services.hedera_assets import Found
 
 log = structlog.get_logger(__name__)
 
@@ -28,13 +29,13 @@ def check_assets() -> int:
         hedera_assets.put_in_place(session, chosen.hedera_network, entries, now=now())
     if chosen.crypto_network is None:
         return 0
-    found: dict[str, str] = {}
+    found: dict[str, Found] = {}
     trouble: Unavailable | None = None
     for entry in entries:
         if entry.kind == NATIVE:
             continue
         try:
-            found[entry.entity_id] = _what_differs(entry)
+            found[entry.entity_id] = _look_at(entry)
         except Unavailable as error:
             trouble = error
     with transaction() as session:
@@ -47,7 +48,7 @@ def check_assets() -> int:
     return len(wrong)
 
 
-def _what_differs(entry: RegistryEntry) -> str:
+def _look_at(entry: RegistryEntry) -> Found:
     client = hedera_mirror.client()
-    found = client.contract(entry.entity_id) if entry.kind == ERC20 else client.token(entry.entity_id)
-    return what_differs(entry, found)
+    state = client.contract(entry.entity_id) if entry.kind == ERC20 else client.token(entry.entity_id)
+    return Found(what_differs(entry, state), what_was_not_compared(state))

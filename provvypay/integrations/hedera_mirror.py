@@ -38,6 +38,8 @@ __all__ = ["Client", "MirrorNodeMisunderstood", "MirrorNodeRefused", "MirrorNode
 PER_PAGE = "100"
 WINDOW_SECONDS = 60 * 24 * 3600
 LOG_WINDOW_SECONDS = 7 * 24 * 3600
+_SYMBOL, _DECIMALS = "0x95d89b41", "0x313ce567"
+"""the first four bytes of the hashes of `symbol()` and `decimals()`"""
 _MOST_PAGES = 10_000
 """of one list: a million records, more than an account gets in sixty days; beyond it something goes in circles"""
 
@@ -70,9 +72,14 @@ class Client:
         return None if body is None else reading.token(body)
 
     def contract(self, contract: str) -> records.ContractState | None:
-        """Return a contract by its id or EVM address; None when there is none."""
+        """Return a contract by its id or EVM address, with what it says of itself as a token; None for none."""
         body = self.transport.ask(f"/api/v1/contracts/{contract}")
-        return None if body is None else reading.contract(body)
+        if body is None:
+            return None
+        address = reading.contract(body).evm_address
+        return reading.contract(
+            body, self.transport.call_contract(address, _SYMBOL), self.transport.call_contract(address, _DECIMALS)
+        )
 
     def _associations(self, account: str, query: Query) -> list[records.AccountToken]:
         path = f"/api/v1/accounts/{account}/tokens"

@@ -138,13 +138,15 @@ def log_entry(body: Json) -> LogEntry:
         raise MirrorNodeMisunderstood(f"log at {body.get('timestamp')}: {error}") from error
 
 
-def contract(body: Json) -> ContractState:
-    """Read an answer of `/contracts/{id}`."""
+def contract(body: Json, symbol: str | None = None, decimals: str | None = None) -> ContractState:
+    """Read an answer of `/contracts/{id}`, and what the contract answered to `symbol()` and `decimals()`."""
     try:
         return ContractState(
             contract_id=ids.account_id(_text(body, "contract_id")),
             evm_address=_text(body, "evm_address").lower(),
             deleted=bool(body.get("deleted")),
+            symbol=_abi_text(symbol),
+            decimals=_abi_number(decimals),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise MirrorNodeMisunderstood(f"contract {body.get('contract_id')}: {error}") from error
@@ -179,6 +181,26 @@ def _fractional(one: Json) -> FractionalFee:
         maximum=None if maximum is None else int(maximum),
         net_of_transfers=bool(one.get("net_of_transfers")),
     )
+
+
+def _abi_text(answer: str | None) -> str | None:
+    """Read an answer of one text: where it begins, how long it is, its bytes; None for what is none."""
+    try:
+        words = bytes.fromhex((answer or "").removeprefix("0x"))
+        begins = int.from_bytes(words[:32])
+        length = int.from_bytes(words[begins : begins + 32])
+        text = words[begins + 32 : begins + 32 + length]
+        return text.decode() if 0 < len(text) == length <= 100 else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _abi_number(answer: str | None) -> int | None:
+    try:
+        word = bytes.fromhex((answer or "").removeprefix("0x"))
+    except ValueError:
+        return None
+    return int.from_bytes(word) if len(word) == 32 else None
 
 
 def _account(body: Json, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -56,7 +56,7 @@ class Transport:
         :raises MirrorNodeRefused: the question is wrong, never to be asked again as it is
         :raises MirrorNodeMisunderstood: no JSON object
         """
-        answer = self._get(path, query or {})
+        answer = self._answer(path, lambda: self.http.get(path, query or {}))
         if answer.status == 404:
             return None
         if answer.status != 200:
@@ -79,14 +79,27 @@ class Transport:
             raise MirrorNodeMisunderstood(f"links.next of {path} leads nowhere")
         return body
 
-    def _get(self, path: str, query: Query) -> HttpAnswer:
+    def call_contract(self, to: str, data: str) -> str | None:
+        """Return what a contract answers to a call that changes nothing; None when it answers none.
+
+        Also when the mirror node serves no such calls: not every provider does.
+
+        :param to: its EVM address
+        :param data: the call, 0x and hex digits
+        """
+        path = f"{ROOT}contracts/call"
+        answer = self._answer(path, lambda: self.http.post_json(path, {"to": to, "data": data, "estimate": False}))
+        found = read(answer.text).get("result") if answer.status == 200 else None
+        return found if isinstance(found, str) else None
+
+    def _answer(self, path: str, ask: Callable[[], HttpAnswer]) -> HttpAnswer:
         if self.budget is not None:
             try:
                 self.budget.take()
             except OverBudget as error:
                 raise unavailable(f"{path}: not asked, the mirror node is left alone", error.retry_after) from error
         try:
-            answer = self.http.get(path, query)
+            answer = ask()
         except HttpFailed as error:
             raise unavailable(str(error), self._failed(error.retry_after or None)) from error
         if answer.status == 429:

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import structlog
@@ -63,14 +64,25 @@ class HttpClient:
         :raises HttpFailed: after the retries
         :raises RuntimeError: when a transaction is open
         """
+        return self._ask("GET", path, params=dict(params) or None)
+
+    def post_json(self, path: str, body: Mapping[str, object]) -> HttpAnswer:
+        """Ask a question that does not fit an address; only for what changes nothing, for it is repeated like get().
+
+        :raises HttpFailed: after the retries
+        :raises RuntimeError: when a transaction is open
+        """
+        return self._ask("POST", path, json=dict(body))
+
+    def _ask(self, method: str, path: str, **sent: Any) -> HttpAnswer:
         db.assert_outside_transaction()
         started = time.monotonic()
-        failure = HttpFailed(f"GET {self.base_url}{path}")
+        failure = HttpFailed(f"{method} {self.base_url}{path}")
         for attempt in range(self.retries + 1):
             if attempt:
                 time.sleep(random.uniform(0.1, 0.3) * 2**attempt)  # noqa: S311 - jitter
             try:
-                answer = self._pool().get(path, params=dict(params) or None)
+                answer = self._pool().request(method, path, **sent)
             except httpx.HTTPError as error:
                 log.warning(
                     "vendor.unreachable", base=self.base_url, path=path, error=type(error).__name__, attempt=attempt

@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from provvypay.domain.assets import ASSETS
 from provvypay.domain.hedera_assets import NATIVE, RegistryEntry
 from provvypay.models.hedera import HederaAsset
 
@@ -59,13 +60,24 @@ def put_in_place(session: Session, network: str, entries: Sequence[RegistryEntry
             session.execute(update(HederaAsset).where(*mine, ~column).values(**row, **checked))
 
 
-def write_down(session: Session, network: str, differs: Mapping[str, str], *, now: dt.datetime) -> list[str]:
-    """Keep what was found, by id: what differs in words, or nothing; return the sentences that are new.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the mirror node said of one token."""
 
-    :param differs: only of those the mirror node answered about
+    differs: str
+    """in words; empty when it is as it must be"""
+    unknown: str = ""
+    """what it did not say, in words"""
+
+
+def write_down(session: Session, network: str, found: Mapping[str, Found], *, now: dt.datetime) -> list[str]:
+    """Keep what was found, by id; return the sentences about differences that are new.
+
+    :param found: only of those the mirror node answered about
     """
     new: list[str] = []
-    for entity_id, sentence in differs.items():
+    for entity_id, one in found.items():
+        sentence = one.differs
         row = session.scalar(
             select(HederaAsset).where(HederaAsset.network == network, HederaAsset.entity_id == entity_id)
         )
@@ -73,25 +85,27 @@ def write_down(session: Session, network: str, differs: Mapping[str, str], *, no
             continue
         if sentence and row.detail != sentence:
             new.append(sentence)
-        row.state, row.detail, row.checked_at = (MISMATCH if sentence else OK), sentence, now
+        row.state, row.detail, row.checked_at = (MISMATCH if sentence else OK), sentence or one.unknown, now
     session.flush()
     return new
 
 
 def views(session: Session, network: str) -> list[AssetView]:
-    """Return all tokens of a network, the configured ones first."""
+    """Return all tokens of a network, the configured ones first, in the order they are offered in."""
     rows = session.scalars(
         select(HederaAsset)
         .where(HederaAsset.network == network)
-        .order_by(HederaAsset.is_configured.desc(), HederaAsset.asset, HederaAsset.entity_id)
+        .order_by(HederaAsset.is_configured.desc(), HederaAsset.entity_id)
     )
-    return [
+    found = [
         AssetView(
             row.asset, row.entity_id, row.kind, row.symbol, row.decimals, row.is_configured, row.state, row.detail,
             row.checked_at,
         )
         for row in rows
     ]  # fmt: skip
+    order = list(ASSETS)
+    return sorted(found, key=lambda one: (not one.is_configured, order.index(one.asset)))
 
 
 def entries(session: Session, network: str) -> list[RegistryEntry]:

@@ -78,6 +78,8 @@ class FirstSteps:
     has_link: bool
     has_opened: bool
     has_payment: bool
+    takes_crypto: bool
+    """it chose to, and has an account it is paid on"""
 
 
 _OUTSTANDING = text("""
@@ -143,7 +145,9 @@ _FIRST_STEPS = text("""
     SELECT s.legal_name <> '' OR s.support_email <> '' AS profile_filled,
            EXISTS (SELECT FROM payment_links WHERE organization_id = :id) AS has_link,
            EXISTS (SELECT FROM payment_links WHERE organization_id = :id AND opened_at IS NOT NULL) AS has_opened,
-           EXISTS (SELECT FROM payments WHERE organization_id = :id) AS has_payment
+           EXISTS (SELECT FROM payments WHERE organization_id = :id) AS has_payment,
+           s.crypto_enabled AND EXISTS (SELECT FROM hedera_accounts a
+               WHERE a.organization_id = :id AND a.network = :network AND a.state = 'ACTIVE') AS takes_crypto
     FROM merchant_settings s WHERE s.organization_id = :id
 """)
 
@@ -178,10 +182,13 @@ def activity(session: Session, organization_id: uuid.UUID, *, now: dt.datetime, 
     return [Happening(r.event, r.link_id, r.description, r.amount_minor, r.currency, r.data, r.at) for r in rows]
 
 
-def first_steps(session: Session, organization_id: uuid.UUID) -> FirstSteps:
-    """Return how far an organization has come towards its first payment."""
-    row = session.execute(_FIRST_STEPS, {"id": organization_id}).one()
-    return FirstSteps(row.profile_filled, row.has_link, row.has_opened, row.has_payment)
+def first_steps(session: Session, organization_id: uuid.UUID, *, network: str) -> FirstSteps:
+    """Return how far an organization has come towards its first payment.
+
+    :param network: Hedera's, on which it may be paid
+    """
+    row = session.execute(_FIRST_STEPS, {"id": organization_id, "network": network}).one()
+    return FirstSteps(row.profile_filled, row.has_link, row.has_opened, row.has_payment, row.takes_crypto)
 
 
 def _sums(session: Session, statement: Any, **given: object) -> list[CurrencySum]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from provvypay.domain.assets import ASSETS
+from provvypay.domain.hedera_checks import Verdict
 from provvypay.kit.settings import settings
 from provvypay.services import hedera_accounts, organizations
 
@@ -52,16 +53,23 @@ def choices(session: Session, organization_id: uuid.UUID, *, kept: Collection[st
     chosen = organizations.settings_of(session, organization_id)
     account = hedera_accounts.active(session, organization_id, settings().hedera_network)
     card = _cards(card_chosen=chosen.card_enabled)
-    crypto = _crypto(crypto_chosen=chosen.crypto_enabled, account=account.with_checksum if account else None)
     taken = set(chosen.accepted_assets) if settings().crypto_network and chosen.crypto_enabled else set()
     found = [Choice("CARD", field_of("CARD"), card.title, card.detail, card.icon)]
     for asset in ASSETS:
-        if asset in taken:
-            found.append(Choice(asset, field_of(asset), asset, crypto.detail, f"token-{asset.lower()}"))
-        elif asset in kept:
-            gone = "You do not take it at the moment."
-            found.append(Choice(asset, field_of(asset), asset, gone, f"token-{asset.lower()}"))
+        if asset in taken or asset in kept:
+            detail = _token(asset, account) if asset in taken else "You do not take it at the moment."
+            found.append(Choice(asset, field_of(asset), asset, detail, f"token-{asset.lower()}"))
     return found
+
+
+def _token(asset: str, account: hedera_accounts.AccountView | None) -> str:
+    """Say where a token would go, or why it would not be offered yet."""
+    if account is None:
+        return "Not offered until you enter the account you are paid on."
+    failed = [
+        one for one in account.checks if one.verdict is Verdict.FAILED and one.title in {asset, account.account_id}
+    ]
+    return f"Not offered yet. {failed[0].sentence}" if failed else f"Paid straight to {account.with_checksum}."
 
 
 def payment_methods(

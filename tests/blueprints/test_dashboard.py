@@ -8,6 +8,7 @@ from provvypay.domain.roles import Role
 from provvypay.domain.statuses import ExceptionKind, LinkStatus
 from provvypay.kit.clock import now
 from tests.support import html
+from tests.support.tokens import takes_tokens
 
 
 def figures(page) -> dict[str, tuple[str, str]]:
@@ -22,7 +23,7 @@ def figures(page) -> dict[str, tuple[str, str]]:
 def test_a_new_organization_is_led_to_its_first_payment(signed_in):
     page = signed_in().get("dashboard.show")
 
-    assert "Your first payment 1 of 5 done" in page.text
+    assert "Your first payment 1 of 6 done" in page.text
     assert figures(page) == {
         "Outstanding": ("AUD 0.00", "0 open links"),
         "Received in 30 days": ("AUD 0.00", "0 payments"),
@@ -31,18 +32,21 @@ def test_a_new_organization_is_led_to_its_first_payment(signed_in):
     }
 
 
-def test_each_step_towards_the_first_payment_is_ticked_off(make, signed_in):
+def test_each_step_towards_the_first_payment_is_ticked_off(make, signed_in, observer):
     client = signed_in()
-    assert "1 of 5 done" in client.get("dashboard.show").text
+    assert "1 of 6 done" in client.get("dashboard.show").text
 
     client.get("settings.organization").form("organization_form").submit(support_email="help@vale.example")
-    assert "2 of 5 done" in client.get("dashboard.show").text
+    assert "2 of 6 done" in client.get("dashboard.show").text
 
     make.link(status=LinkStatus.DRAFT)
-    assert "3 of 5 done" in client.get("dashboard.show").text
+    assert "3 of 6 done" in client.get("dashboard.show").text
 
     link = make.link()
-    assert "4 of 5 done" in client.get("dashboard.show").text
+    assert "4 of 6 done" in client.get("dashboard.show").text
+
+    takes_tokens(observer, make.merchant)
+    assert "5 of 6 done" in client.get("dashboard.show").text
 
     make.settled(link)
     assert "Your first payment" not in client.get("dashboard.show").text

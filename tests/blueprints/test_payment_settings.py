@@ -260,3 +260,33 @@ def test_a_new_link_offers_what_the_organization_takes(page, signed_in, make):
     assert shown.status == 200
     none = form.submit(amount="1", description="Nothing", method_card="", method_hbar="", method_usdc="", action="open")
     assert none.errors()["method_card"] == "Choose at least one way to pay."
+
+
+def test_a_token_the_account_cannot_receive_is_told_where_links_are_made(page, signed_in, sandbox):
+    made = sandbox.post("/mirror_node/accounts", role="merchant", all_tokens=False)["accounts"][0]["account"]
+    page().form("account_form").submit(account=made, password=PASSWORD, action="save")
+    page().form("crypto_choices").submit(enabled="on")
+
+    said = signed_in().get("links.new").text
+
+    assert f"Paid straight to {with_checksum(made, 'testnet')}." in said
+    assert "Not offered yet. It is not associated with USDC." in said
+
+
+# ---------------------------------------------------------------- those who run the platform
+
+
+def test_the_platform_sees_what_the_network_says_of_each_token(client, make, observer, page):
+    observer.sql("UPDATE users SET is_platform_admin = true WHERE id = :id", id=make.merchant.owner.id)
+    observer.sql(
+        "UPDATE hedera_assets SET state = 'MISMATCH', detail = 'It is odd.' WHERE asset = 'USDT' AND is_configured"
+    )
+    try:
+        found = page().browser.get("admin_tokens.show")
+    finally:
+        with acting_as("worker"):
+            check_assets()
+
+    assert "USDT 0.0.5000101 hts 6 Not offered It is odd." in found.text
+    assert "USDC 0.0.429274 hts 6 As it should be" in found.text
+    assert page().browser.get("health.ready").json["checks"]["tokens"] == "ok"

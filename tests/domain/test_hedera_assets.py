@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from provvypay.domain.hedera_assets import PROFILES, RegistryEntry, registry, what_differs
+from provvypay.domain.hedera_assets import PROFILES, RegistryEntry, registry, what_differs, what_was_not_compared
 from provvypay.domain.hedera_checks import Facts, Verdict, can_receive, judge, read, stored
 from provvypay.domain.hedera_records import (
     AccountState,
@@ -83,6 +83,10 @@ def test_a_token_nobody_knows_and_a_contract_elsewhere_differ_too():
     assert "no token 0.0.456858" in what_differs(ENTRY, None)
     assert "no contract 0.0.8317070" in what_differs(audd, None)
     assert what_differs(audd, ContractState("0.0.8317070", audd.evm_address, deleted=False)) == ""
+    said = ContractState("0.0.8317070", audd.evm_address, deleted=False, symbol="AUDD", decimals=18)
+    assert what_differs(audd, said) == "AUDD 0.0.8317070: it has 18 decimals, not 6."
+    assert what_was_not_compared(said) == ""
+    assert "only its id was compared" in what_was_not_compared(replace(said, decimals=None))
     assert "address is 0x" in what_differs(audd, ContractState("0.0.8317070", "0x" + "1" * 40, deleted=False))
 
 

@@ -191,6 +191,16 @@ def test_tokens_tell_their_decimals_and_fees(mirror):
     assert mirror.token(AUDD) is None, "a contract is no token"
 
 
+def test_a_contract_says_what_it_is_where_it_may_be_asked(mirror, sandbox):
+    found = mirror.contract(AUDD)
+    sandbox.fault(vendor="mirror_node", kind="error", status=404, pattern="*/contracts/call")
+
+    assert (found.contract_id, found.symbol, found.decimals, found.deleted) == (AUDD, "AUDD", 6, False)
+    assert (mirror.contract(AUDD).symbol, mirror.contract(AUDD).decimals) == (None, None)
+    assert mirror.contract(found.evm_address).contract_id == AUDD
+    assert mirror.contract("0.0.999999999") is None
+
+
 def test_an_erc_20_transfer_is_a_log_that_names_its_transaction(mirror, send):
     made = send(asset="AUDD", amount="2.5", memo="PV-AUDD", to=SECOND)
     second = mirror.account(SECOND)

@@ -92,7 +92,7 @@ def test_no_page_is_left_out():
         route for route in ACCESS if route.startswith("GET ") and not route.endswith(("health", "/live", "/ready"))
     }
 
-    of_tests_below = {"GET /p/<short_code>", "GET /p/<short_code>/receipt", "GET /admin/rates"}
+    of_tests_below = {"GET /p/<short_code>", "GET /p/<short_code>/receipt", "GET /admin/rates", "GET /admin/tokens"}
     assert {*EVERYBODYS, *OF_LINKS, *OF_ONE_LINK, *OF_THE_REST, *OF_BOOKS, *NO_PAGES, *of_tests_below} == pages
 
 
@@ -133,7 +133,7 @@ def test_pages_as_other_members_see_them(make, member, role):
 def test_pages_of_who_runs_the_platform(make, member, live_app):
     live_app.observer.sql("UPDATE users SET is_platform_admin = true WHERE id = :id", id=make.merchant.owner.id)
 
-    assert problems(member(), ["/admin/rates"], OPPOSITE) == {}
+    assert problems(member(), ["/admin/rates", "/admin/tokens"], OPPOSITE) == {}
 
 
 def test_many_links_are_chosen_asked_about_and_canceled(make, member):

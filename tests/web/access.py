@@ -163,6 +163,7 @@ ACCESS: dict[str, Access] = {
     "GET /api/health": public(200),
     # nobody becomes a platform admin by a role in an organization
     "GET /admin/rates": members(404),
+    "GET /admin/tokens": members(404),
     # without METRICS_TOKEN only a program of this very machine may read them, and these visitors come from elsewhere
     "GET /metrics": public(404),
     "GET /styleguide": public(200),
