@@ -25,6 +25,7 @@ BLUEPRINTS = (
     "settings",
     "payment_settings",
     "xero",
+    "xero_books",
     "notifications",
     "links",
     "refunds",

@@ -76,6 +76,7 @@ RULES = (
         excepted={
             "provvypay/domain/rate_rules.py:ratio_apart:": "divides two decimals",
             "provvypay/domain/rate_rules.py:crossed:": "divides two decimals",
+            "provvypay/services/xero/documents.py:reference:": "divides two decimals",
             "provvypay/services/state_machine.py:retry_wait:": "jitter of a waiting time",
             "provvypay/services/inbox.py:fail:": "seconds of a waiting time",
             "provvypay/services/outbox.py:fail:": "seconds of a waiting time",

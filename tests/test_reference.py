@@ -261,7 +261,9 @@ def test_money_lines_of_the_timeline_are_named():
 
 
 def test_notifications_are_named():
-    told = [python_files(f"provvypay/services/{name}.py")[0] for name in ("settlement_rows", "card_guard")]
+    told = [
+        python_files(f"provvypay/services/{name}.py")[0] for name in ("settlement_rows", "card_guard", "xero/syncs")
+    ]
 
     back = {tell.WAITS, *disputes.TOLD.values()} | words(r"tell\.everybody", 2)
     back |= words(r"(connections\.)?tell_owners", 2)

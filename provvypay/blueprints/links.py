@@ -20,7 +20,7 @@ from provvypay.services.fx import reads as fx_reads
 from provvypay.services.ledger import journal_views
 from provvypay.services.link_changes import CHANGEABLE
 from provvypay.services.state_machine import IllegalStep
-from provvypay.web import link_form, link_lists, qr
+from provvypay.web import link_form, link_lists, qr, xero_pages
 from provvypay.web.explorer import has_explorer
 from provvypay.web.forms import Fields
 from provvypay.web.guards import current_org, needs
@@ -39,7 +39,7 @@ from provvypay.web.request_context import actor
 
 bp = Blueprint("links", __name__, url_prefix="/links")
 
-_TABS = {"overview": "Overview", "timeline": "Timeline", "rates": "Rates", "books": "Books"}
+_TABS = {"overview": "Overview", "timeline": "Timeline", "rates": "Rates", "books": "Books", "xero": "Xero"}
 
 
 @bp.get("")
@@ -135,6 +135,8 @@ def show(link_id: uuid.UUID) -> Response:
         steps=steps,
         rates=rates,
         journals=journals,
+        xero_rows=xero_pages.rows_of_link(link_id) if tab == "xero" else [],
+        may_replay=current_org.allows(Permission.XERO_REPLAY),
         by_account=journal_views.by_account(journals),
         crypto=crypto,
         explorer=has_explorer(),

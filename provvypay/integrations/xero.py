@@ -179,7 +179,7 @@ class Client:
                 f"{method}: {error}", pause=error.reason, retry_after=error.retry_after, may_be_done=False
             ) from error
         except HTTPStatusException as error:
-            self._note(error.http_resp.headers if error.http_resp is not None else {})
+            self._note(answers.headers_of(error))
             raise answers.failure(method, error) from None  # the SDK's text repeats what customers typed
         except urllib3.exceptions.HTTPError as error:
             log.warning("vendor.unreachable", vendor=VENDOR, method=method, error=type(error).__name__)

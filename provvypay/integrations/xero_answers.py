@@ -151,20 +151,31 @@ def _day(value: Any) -> str:
     return dt.datetime.fromtimestamp(int(digits) // 1000, dt.UTC).date().isoformat()
 
 
+def headers_of(error: Any) -> Any:
+    """Return the headers of a refusal, however the SDK wrapped it."""
+    raw = getattr(error, "http_resp", None)
+    raw = getattr(raw, "urllib3_response", raw)
+    return getattr(raw, "headers", None) or {}
+
+
+def _text_of(error: Any) -> str:
+    raw = getattr(getattr(error, "http_resp", None), "data", b"") or b""
+    return raw.decode("utf-8", errors="replace") if isinstance(raw, bytes) else str(raw)
+
+
 def failure(method: str, error: Any) -> Exception:  # noqa: PLR0911 - a table, one line a status
     """Return what a refusal of Xero's means.
 
     :param error: the SDK's HTTPStatusException; its own text is not used, for it repeats the whole answer
     """
     status = int(error.status)
-    headers = error.http_resp.headers if error.http_resp is not None else {}
-    text = error.http_resp.data.decode("utf-8", errors="replace") if error.http_resp is not None else ""
+    headers, text = headers_of(error), _text_of(error)
     if status == 429:
         return _limited(method, headers)
     if status == 503 and "offline" in text.lower():
         return XeroUnavailable(f"{method}: {text[:80]}", pause="OFFLINE", retry_after=OFFLINE_SECONDS)
     if status >= 500 or status == 408:
-        return XeroUnavailable(f"{method}: {status}")
+        return XeroUnavailable(f"{method}: {status}", answered=True)
     body = _body(text)
     detail = str(body.get("Detail") or "").lower()
     if status == 401 and (detail.startswith("tokenexpired") or "authenticationunsuccessful" in detail):

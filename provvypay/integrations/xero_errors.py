@@ -12,6 +12,7 @@ class XeroUnavailable(Unavailable):
     """No answer, "not now", or a limit: the same may be asked again later.
 
     :ivar pause: which limit (MINUTE, DAY, CONCURRENT, APP) or OFFLINE; the whole company waits, and no try is burned
+    :ivar answered: Xero did answer, with a failure that it may keep under the idempotency key
     :ivar may_be_done: the outcome is unknown: look before writing again
     """
 
@@ -19,12 +20,19 @@ class XeroUnavailable(Unavailable):
     public_message = "Xero does not answer at the moment. Nothing is lost; try again in a minute."
 
     def __init__(
-        self, detail: str, *, pause: str | None = None, retry_after: int | None = None, may_be_done: bool = True
+        self,
+        detail: str,
+        *,
+        pause: str | None = None,
+        retry_after: int | None = None,
+        may_be_done: bool = True,
+        answered: bool = False,
     ) -> None:
         super().__init__(detail)
         self.pause = pause
         self.retry_after = retry_after
         self.may_be_done = may_be_done
+        self.answered = answered
 
 
 class XeroRefused(ProvvypayError):

@@ -11,7 +11,7 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
-QUEUES = ("payments", "hedera", "default")
+QUEUES = ("payments", "default", "hedera", "xero")
 
 _url: str | None = None
 

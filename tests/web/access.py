@@ -96,6 +96,13 @@ ACCESS: dict[str, Access] = {
     # 404: there was no consent
     "GET /settings/xero/companies/<uuid:grant_id>": thing(404, KEEPERS, grant_id=NOBODY),
     "POST /settings/xero/companies/<uuid:grant_id>": thing(404, KEEPERS, grant_id=NOBODY),
+    # 303: no company is connected
+    "GET /settings/xero/mapping": members(303, KEEPERS),
+    "POST /settings/xero/mapping": members(303, KEEPERS),
+    "POST /settings/xero/chart": members(303, KEEPERS),
+    "GET /settings/xero/queue": members(200),
+    "POST /settings/xero/replays": members(422, BOOKKEEPERS),
+    "POST /settings/xero/backfill": members(422, BOOKKEEPERS),
     # 303: there is nothing to disconnect
     "GET /settings/xero/disconnection": members(303, KEEPERS),
     "POST /settings/xero/disconnection": members(303, KEEPERS),

@@ -11,10 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import text
 
+from provvypay.domain import xero_mapping
 from provvypay.flows import xero_connect
 from provvypay.flows.xero_connect import Consent
+from provvypay.flows.xero_sync import sync_organization
 from provvypay.kit.db import transaction
-from provvypay.services.xero import connections
+from provvypay.services.xero import connections, requests
 from provvypay.services.xero.connections import Connection
 from tests.support.database import acting_as
 from tests.support.factories import Make, Merchant
@@ -63,6 +65,36 @@ class Books:
         """What the company's books hold."""
         return dict(self.sandbox.get(f"/xero/tenants/{self.tenant}/books")["tenants"][self.tenant])
 
+    def map(self, **other: Any) -> None:
+        """Choose what we suggest, with what a test wants otherwise."""
+        import dataclasses
+
+        connection = self.connection
+        chosen = dataclasses.replace(xero_mapping.suggest(connection.chart), **other)
+        with transaction(self.organization_id) as session:
+            requests.save_mapping(
+                session, connection, chosen, version=connection.mapping_version, actor=self.merchant.actor
+            )
+
+    def sync(self) -> int:
+        """Write what is due, as the worker does."""
+        with acting_as("worker"):
+            return sync_organization(self.organization_id)
+
+    def rows(self) -> dict[str, str]:
+        """Return kind → state, with why where something is wrong."""
+        with transaction(self.organization_id) as session:
+            found = session.execute(text("SELECT kind, state, problem FROM xero_syncs ORDER BY kind, created_at")).all()
+        return {row.kind: f"{row.state} {row.problem}".strip() for row in found}
+
+    def sql(self, statement: str, **given: Any) -> Any:
+        with acting_as("worker"), transaction(self.organization_id) as session:
+            return session.execute(text(statement), given)
+
+    def due_now(self) -> None:
+        """Let everything that waits be due."""
+        self.sql("UPDATE xero_syncs SET next_attempt_at = clock_timestamp() WHERE next_attempt_at IS NOT NULL")
+
     def told(self, kind: str) -> int:
         with transaction(self.organization_id) as session:
             return int(
@@ -103,3 +135,10 @@ def connected(books: Books) -> Books:
 def as_worker(app: object) -> Iterator[None]:
     with acting_as("worker"):
         yield
+
+
+@pytest.fixture
+def mapped(connected: Books) -> Books:
+    """A company whose accounts are chosen as we suggest."""
+    connected.map()
+    return connected
