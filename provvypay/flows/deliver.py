@@ -16,13 +16,23 @@ from provvypay.services.outbox import ClaimedMessage
 log = structlog.get_logger(__name__)
 
 
+BATCH = 20
+MOST_BATCHES = 50
+"""a run ends at some time, however fast messages come; the next ring or sweep goes on"""
+
+
 def relay_outbox() -> int:
-    """Deliver what is due; return how many messages were taken."""
-    with transaction() as session:
-        messages = outbox.claim(session)
-    for message in messages:
-        _deliver(message)
-    return len(messages)
+    """Deliver what is due, batch by batch; return how many messages were taken."""
+    taken = 0
+    for _ in range(MOST_BATCHES):
+        with transaction() as session:
+            messages = outbox.claim(session, most=BATCH)
+        for message in messages:
+            _deliver(message)
+        taken += len(messages)
+        if len(messages) < BATCH:
+            break
+    return taken
 
 
 def _deliver(message: ClaimedMessage) -> None:

@@ -316,3 +316,13 @@ def test_a_link_somebody_holds_locked_is_left_for_the_next_run(make: Make, obser
 def _due() -> list[uuid.UUID]:
     with acting_as("worker"), transaction() as session:
         return [link.link_id for link in link_expiry.due_expiries(session, most=1000)]
+
+
+def test_one_run_delivers_more_than_one_batch(make: Make, observer: Observer) -> None:
+    ours = [make.link() for _ in range(deliver.BATCH + 3)]
+
+    for link in ours:
+        links.cancel(make.merchant.organization_id, link.id, actor=make.merchant.actor)
+    relay_outbox()
+
+    assert messages(observer, make.merchant, "link.closed") == [(True, "")] * len(ours)
