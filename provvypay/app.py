@@ -32,6 +32,7 @@ BLUEPRINTS = (
     "pay",
     "ledger",
     "exceptions",
+    "corrections",
     "health",
     "metrics",
     "admin.rates",

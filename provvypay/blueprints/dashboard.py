@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, url_for
+from flask_login import current_user
 
 from provvypay.domain.roles import Permission
 from provvypay.domain.statuses import RefundState
@@ -12,8 +13,10 @@ from provvypay.kit import clock
 from provvypay.kit.db import transaction
 from provvypay.kit.settings import settings
 from provvypay.services import overview, return_views
+from provvypay.services.corrections.waiting import RequestView
 from provvypay.services.overview import CurrencySum
 from provvypay.web.activity import ActivityLine, describe, exception_title
+from provvypay.web.decision_words import REQUESTED
 from provvypay.web.formatting import money, when_exact
 from provvypay.web.guards import current_org, signed_in
 from provvypay.web.htmx import render
@@ -42,13 +45,14 @@ def show() -> Response:
         waiting = overview.attention(session, current_org.id)
         may_approve = current_org.allows(Permission.REFUNDS_APPROVE)
         going_back = return_views.waiting(session, current_org.id, may_approve=may_approve)
+        asked = requests_waiting(session, current_org.id) if _may_correct() else []
         happened = overview.activity(session, current_org.id, now=moment)
         steps = overview.first_steps(session, current_org.id, network=settings().hedera_network)
     return render(
         "dashboard/show.html",
         fragments=("dashboard_live",),
         figures=_figures(figures),
-        attention=[*map(_going_back, going_back), *map(_attention, waiting)],
+        attention=[*map(_asked, asked), *map(_going_back, going_back), *map(_attention, waiting)],
         activity=_lines(happened),
         checklist=_checklist(steps),
         links_count=figures.links_count,
@@ -99,6 +103,19 @@ def _going_back(one: return_views.WaitingReturn) -> dict[str, object]:
         detail = f"{amount}. The customer’s bank wants an answer{until}, at Stripe’s dashboard."
     url = url_for("refunds.index", link_id=one.link_id)
     return {"title": one.description, "detail": detail, "url": url, "status": one.kind}
+
+
+def _may_correct() -> bool:
+    return current_org.allows(Permission.CORRECTIONS_MAKE)
+
+
+def _asked(one: RequestView) -> dict[str, object]:
+    amount = money(one.amount_minor, one.currency)
+    what = REQUESTED[one.action]
+    own = one.requested_by == current_user.id
+    who = "You asked; somebody else has to approve it." if own else f"{one.asked_by} asks you to approve it."
+    url = url_for("corrections.show", request_id=one.id)
+    return {"title": one.description, "detail": f"{amount}. {what}. {who}", "url": url, "status": one.state}
 
 
 def _lines(happened: list[overview.Happening]) -> list[ActivityLine]:

@@ -16,6 +16,7 @@ from provvypay.kit import clock
 from provvypay.kit.db import transaction
 from provvypay.models.payment_link import PaymentLink
 from provvypay.services import link_crypto, link_story, link_views, return_views, returns
+from provvypay.services.corrections import waiting
 from provvypay.services.fx import reads as fx_reads
 from provvypay.services.ledger import journal_views
 from provvypay.services.link_changes import CHANGEABLE
@@ -114,7 +115,14 @@ def show(link_id: uuid.UUID) -> Response:
     tab = tab if tab in tabs else "overview"
     with transaction(current_org.id) as session:
         org = current_org.id
-        link = link_views.one(session, org, link_id, public_base_url=base_url(), may_manage=_may_manage())
+        link = link_views.one(
+            session,
+            org,
+            link_id,
+            public_base_url=base_url(),
+            may_manage=_may_manage(),
+            may_correct=current_org.allows(Permission.CORRECTIONS_MAKE),
+        )
         payment = link_views.payment(session, org, link_id)
         with_steps = tab in {"overview", "timeline"}
         steps = link_story.steps(session, org, link_id, link.status) if with_steps else []
@@ -123,6 +131,7 @@ def show(link_id: uuid.UUID) -> Response:
         went_back = return_views.of_link(session, org, link_id)
         can_refund = link.status != LinkStatus.OPEN and _may_refund() and returns.can_go_back(session, org, link_id)
         journals = journal_views.of_link(session, org, link_id) if tab == "books" else []
+        correction = waiting.of_link(session, org, link_id)
     waits = link.status == LinkStatus.OPEN or went_back.waits or (payment is not None and payment.fee_state != "KNOWN")
     return render(
         "links/show.html",
@@ -132,6 +141,7 @@ def show(link_id: uuid.UUID) -> Response:
         payment=payment,
         went_back=went_back,
         can_refund=can_refund,
+        correction=correction,
         steps=steps,
         rates=rates,
         journals=journals,

@@ -10,6 +10,7 @@ from provvypay.kit.db import transaction
 from provvypay.services import notifications
 from provvypay.web import return_notices, xero_words
 from provvypay.web.activity import exception_title
+from provvypay.web.decision_words import CORRECTIONS, REQUESTED
 from provvypay.web.formatting import money
 from provvypay.web.guards import current_org, signed_in
 from provvypay.web.htmx import redirect, render, wants_fragment
@@ -57,6 +58,10 @@ def _row(told: notifications.Told) -> dict[str, object]:
             "cards. Nothing was charged, and the link takes cards again after half an hour."
         )
         url = url_for("links.show", link_id=told.link_id)
+    elif told.kind in CORRECTIONS:
+        title = CORRECTIONS[told.kind].format(amount=amount)
+        detail = f"{about}. {REQUESTED[told.data['correction']]}: {told.data['reason']}"
+        url = url_for("corrections.show", request_id=told.cause_id)
     elif (words := return_notices.words(told, amount)) is not None:
         title, detail = words
         url = url_for("links.show", link_id=told.link_id) if told.link_id else url_for("exceptions.index")

@@ -28,6 +28,8 @@ class Permission(StrEnum):
     REFUNDS_APPROVE = "refunds.approve"
     XERO_MANAGE = "xero.manage"
     XERO_REPLAY = "xero.replay"
+    CORRECTIONS_MAKE = "corrections.make"
+    """decide about held money, mark links as paid by hand, and take that back"""
     SETTINGS_VIEW = "settings.view"
     SETTINGS_MANAGE = "settings.manage"
     PAYOUTS_MANAGE = "payouts.manage"
@@ -47,6 +49,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.REFUNDS_REQUEST,
             Permission.REFUNDS_APPROVE,
             Permission.XERO_REPLAY,
+            Permission.CORRECTIONS_MAKE,
         }
     ),
     Role.OPERATOR: frozenset(_EVERYONE | {Permission.LINKS_MANAGE, Permission.REFUNDS_REQUEST}),

@@ -1,4 +1,4 @@
-"""Read payment exceptions: money that arrived but cannot settle a link by itself. Deciding about them comes later."""
+"""Read one payment exception: money that arrived but cannot settle a link by itself; the list is exception_list.py."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ from sqlalchemy.orm import Session
 
 from provvypay.domain.statuses import ExceptionKind, LinkStatus
 from provvypay.errors import NotFound
-from provvypay.services import keyset
 from provvypay.services.numbers import exception_number
 from provvypay.services.pay_tokens import explorer_url, wallet_form
-
-PAGE_SIZE = 25
 
 # First that the money is safe and where it stands, then why it is here.
 _SAFE = {"2100": "Safe in 2100 Customer Credits", "2190": "Safe in 2190 Suspense"}
@@ -41,26 +38,6 @@ _BACK: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class ExceptionRow:
-    """One line of the list."""
-
-    id: uuid.UUID
-    number: str
-    kind: str
-    state: str
-    sentence: str
-    amount_minor: int | None
-    """what is held; None for money without a value"""
-    currency: str | None
-    asset: str | None
-    units: int | None
-    """for money from Hedera: smallest units that came, whatever is held of them"""
-    occurred_at: dt.datetime
-    link_description: str | None
-    created_at: dt.datetime
-
-
-@dataclass(frozen=True, slots=True)
 class ExceptionView:
     """One exception as its own page shows it."""
 
@@ -69,11 +46,21 @@ class ExceptionView:
     kind: str
     state: str
     """OPEN or RESOLVED"""
+    version: int
+    """what a decision about it must name"""
+    held_in: str | None
+    created_at: dt.datetime
+    assigned_to: uuid.UUID | None
+    assignee: str | None
+    asset: str | None
+    units: int | None
+    """smallest units that came, for tokens"""
     sentence: str
     amount_minor: int | None
     """what is held; None for money without a value"""
     received_minor: int | None
     """what arrived, of which it may be a part"""
+    received_currency: str | None
     currency: str | None
     occurred_at: dt.datetime
     provider: str
@@ -84,6 +71,10 @@ class ExceptionView:
     link_amount_minor: int | None
     """what the link asked for"""
     link_currency: str | None
+    link_status: str | None
+    short_code: str | None
+    customer_email: str
+    """whom the link is for; personal data"""
     transfer: TransferEvidence | None
     """what Hedera says, for money from there"""
     suggestion: SuggestedLink | None
@@ -120,17 +111,19 @@ class SuggestedLink:
     short_code: str
 
 
-_SELECT = """
-    SELECT x.id, x.kind, x.state, x.payment_id, x.created_at, x.link_id, x.held_in,
+_ONE = text("""
+    SELECT x.id, x.kind, x.state, x.version, x.payment_id, x.created_at, x.link_id, x.held_in, x.assigned_to,
         coalesce(x.amount_minor, r.amount_minor, d.amount_minor) AS amount_minor,
         coalesce(x.currency, r.currency, d.currency) AS currency,
-        p.value_minor, coalesce(p.occurred_at, to_timestamp(CAST(h.consensus_timestamp AS numeric))) AS occurred_at,
+        p.value_minor, p.currency AS value_currency,
+        coalesce(p.occurred_at, to_timestamp(CAST(h.consensus_timestamp AS numeric))) AS occurred_at,
         coalesce(p.provider, 'HEDERA') AS provider, coalesce(p.provider_reference, h.transaction_id) AS reference,
         h.id AS transfer_id, h.network, h.transaction_id, h.consensus_timestamp, h.name, h.asset, h.entity_id,
         h.amount AS units, h.memo, h.sender, h.account_id,
         l.description, l.status AS link_status, l.amount_minor AS link_amount_minor, l.currency AS link_currency,
+        l.short_code, c.email AS customer_email, u.name AS assignee,
         s.id AS suggested_id, s.description AS suggested_description, s.short_code AS suggested_code
-    FROM {source} AS x
+    FROM payment_exceptions x
     LEFT JOIN refunds r ON r.organization_id = x.organization_id AND r.id = x.refund_id
     LEFT JOIN disputes d ON d.organization_id = x.organization_id AND d.id = x.dispute_id
     LEFT JOIN payments p ON p.organization_id = x.organization_id
@@ -138,35 +131,11 @@ _SELECT = """
     LEFT JOIN hedera_transfers h
         ON h.organization_id = x.organization_id AND h.id = coalesce(x.transfer_id, p.transfer_id)
     LEFT JOIN payment_links l ON l.organization_id = x.organization_id AND l.id = x.link_id
+    LEFT JOIN link_contacts c ON c.organization_id = x.organization_id AND c.link_id = x.link_id
+    LEFT JOIN users u ON u.id = x.assigned_to
     LEFT JOIN payment_links s ON s.organization_id = x.organization_id AND s.id = x.suggested_link_id
-    {rest}
-"""
-_PAGE = """(
-        SELECT * FROM payment_exceptions WHERE organization_id = :org AND state = 'OPEN' {condition}
-        ORDER BY created_at {direction}, id {direction} LIMIT :most)"""
-_OLDER = "AND (created_at, id) < (:at, :id)"
-_NEWER = "AND (created_at, id) > (:at, :id)"
-_ONE = text(_SELECT.format(source="payment_exceptions", rest="WHERE x.organization_id = :org AND x.id = :id"))
-
-
-def page(
-    session: Session, organization_id: uuid.UUID, *, cursor: keyset.Cursor | None = None, size: int = PAGE_SIZE
-) -> keyset.Page[ExceptionRow]:
-    """Return one page of open exceptions, newest first."""
-    backwards = cursor is not None and cursor.newer
-    condition = "" if cursor is None else _NEWER if backwards else _OLDER
-    given: dict[str, Any] = {"org": organization_id, "most": size + 1}
-    if cursor is not None:
-        given |= {"at": cursor.at, "id": cursor.id}
-    direction = "ASC" if backwards else "DESC"
-    query = _SELECT.format(
-        source=_PAGE.format(condition=condition, direction=direction),
-        rest=f"ORDER BY x.created_at {direction}, x.id {direction}",
-    )
-    found = [_row(row) for row in session.execute(text(query), given)]
-    if keyset.leads_before_the_first_page(found, cursor, size):
-        return page(session, organization_id, size=size)
-    return keyset.cut(found, cursor, size, lambda row: keyset.Cursor(row.created_at, row.id))
+    WHERE x.organization_id = :org AND x.id = :id
+""")
 
 
 def one(session: Session, organization_id: uuid.UUID, exception_id: uuid.UUID) -> ExceptionView:
@@ -182,9 +151,17 @@ def one(session: Session, organization_id: uuid.UUID, exception_id: uuid.UUID) -
         number=exception_number(row.id),
         kind=row.kind,
         state=row.state,
+        version=row.version,
+        held_in=row.held_in,
+        created_at=row.created_at,
+        assigned_to=row.assigned_to,
+        assignee=row.assignee,
+        asset=row.asset,
+        units=int(row.units) if row.asset else None,
         sentence=sentence(row.kind, row.link_status, row.held_in),
         amount_minor=row.amount_minor,
         received_minor=row.value_minor,
+        received_currency=row.value_currency,
         currency=row.currency,
         occurred_at=row.occurred_at,
         provider=row.provider,
@@ -194,6 +171,9 @@ def one(session: Session, organization_id: uuid.UUID, exception_id: uuid.UUID) -
         link_description=row.description,
         link_amount_minor=row.link_amount_minor,
         link_currency=row.link_currency,
+        link_status=row.link_status,
+        short_code=row.short_code,
+        customer_email=row.customer_email or "",
         transfer=_transfer(row) if row.transfer_id else None,
         suggestion=(
             SuggestedLink(row.suggested_id, row.suggested_description, row.suggested_code) if row.suggested_id else None
@@ -229,20 +209,3 @@ def sentence(kind: str, link_status: str | None, held_in: str | None = "2100") -
     if kind == ExceptionKind.LATE and link_status == LinkStatus.CANCELED:
         why = "a payment that came after the link was canceled"
     return f"{_SAFE.get(held_in or '', _IN_THE_ACCOUNT)}: {why}"
-
-
-def _row(row: Any) -> ExceptionRow:
-    return ExceptionRow(
-        id=row.id,
-        number=exception_number(row.id),
-        kind=row.kind,
-        state=row.state,
-        sentence=sentence(row.kind, row.link_status, row.held_in),
-        amount_minor=row.amount_minor,
-        currency=row.currency,
-        asset=row.asset,
-        units=int(row.units) if row.asset else None,
-        occurred_at=row.occurred_at,
-        link_description=row.description,
-        created_at=row.created_at,
-    )

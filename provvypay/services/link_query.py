@@ -99,6 +99,11 @@ _WITH_FACTS = """
             SELECT r.link_id, CASE WHEN sum(r.amount_minor) >= min(page.amount_minor) THEN 'REFUNDED'
                 ELSE 'PARTLY_REFUNDED' END FROM refunds r JOIN page ON page.id = r.link_id
             WHERE r.organization_id = :org AND r.state = 'SUCCEEDED' AND r.exception_id IS NULL GROUP BY r.link_id
+            UNION ALL
+            SELECT s.link_id, 'MARKED' FROM page JOIN settlements s ON s.link_id = page.id AND s.voided_at IS NULL
+            JOIN settlement_parts t ON t.settlement_id = s.id AND t.resolution_id IS NULL
+            JOIN payments p ON p.id = t.payment_id AND p.provider = 'MANUAL'
+            WHERE page.status = 'PAID' AND s.organization_id = :org
             ) AS found GROUP BY link_id)
     SELECT page.*, facts.kinds, c.name AS customer_name, c.email AS customer_email
     FROM page LEFT JOIN facts ON facts.link_id = page.id

@@ -46,6 +46,10 @@ class LinkView:
     can_duplicate: bool
     can_archive: bool
     can_unarchive: bool
+    is_marked: bool
+    """by hand, as paid"""
+    can_mark: bool
+    can_undo_mark: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,9 @@ class PaymentView:
     """KNOWN, or WAITING until the provider names it"""
 
 
+# What was opened once, and is not paid; a discarded draft has no customer.
+_MARKABLE = frozenset({LinkStatus.OPEN, LinkStatus.EXPIRED, LinkStatus.CANCELED})
+
 _ONE = text("""
     SELECT l.*, u.name AS created_by_name, c.name AS customer_name, c.email AS customer_email,
         (SELECT array_agg(DISTINCT e.kind ORDER BY e.kind) FROM payment_exceptions e
@@ -73,7 +80,10 @@ _ONE = text("""
         (SELECT sum(r.amount_minor) FROM refunds r WHERE r.organization_id = :org AND r.link_id = l.id
             AND r.state = 'SUCCEEDED' AND r.exception_id IS NULL) AS refunded_minor,
         EXISTS (SELECT FROM disputes d WHERE d.organization_id = :org AND d.link_id = l.id
-            AND d.state IN ('NEEDS_RESPONSE', 'UNDER_REVIEW')) AS is_disputed
+            AND d.state IN ('NEEDS_RESPONSE', 'UNDER_REVIEW')) AS is_disputed,
+        EXISTS (SELECT FROM settlements s JOIN settlement_parts t ON t.settlement_id = s.id AND t.resolution_id IS NULL
+            JOIN payments p ON p.id = t.payment_id AND p.provider = 'MANUAL'
+            WHERE s.organization_id = :org AND s.link_id = l.id AND s.voided_at IS NULL) AS is_marked
     FROM payment_links l LEFT JOIN users u ON u.id = l.created_by
     LEFT JOIN link_contacts c ON c.link_id = l.id AND c.organization_id = :org
     WHERE l.organization_id = :org AND l.id = :id
@@ -96,11 +106,18 @@ _PAYMENT = text("""
 
 
 def one(
-    session: Session, organization_id: uuid.UUID, link_id: uuid.UUID, *, public_base_url: str, may_manage: bool
+    session: Session,
+    organization_id: uuid.UUID,
+    link_id: uuid.UUID,
+    *,
+    public_base_url: str,
+    may_manage: bool,
+    may_correct: bool = False,
 ) -> LinkView:
     """Return one link.
 
     :param may_manage: whether the member who looks may change links; decides what the page offers
+    :param may_correct: whether they may mark it as paid by hand, and take that back
     :raises NotFound: for an unknown id and for one of another organization alike
     """
     row = session.execute(_ONE, {"org": organization_id, "id": link_id}).one_or_none()
@@ -114,7 +131,8 @@ def one(
         description=row.description,
         reference=row.reference,
         status=row.status,
-        facts=(*(row.kinds or ()), *_went_back(row)),
+        facts=(*(row.kinds or ()), *_went_back(row), *(["MARKED"] if row.is_marked else ())),
+        is_marked=row.is_marked,
         amount_minor=row.amount_minor,
         currency=row.currency,
         expires_at=row.expires_at,
@@ -135,6 +153,8 @@ def one(
         can_duplicate=may_manage,
         can_archive=may_manage and not lives and row.archived_at is None,
         can_unarchive=may_manage and row.archived_at is not None,
+        can_mark=may_correct and row.status in _MARKABLE,
+        can_undo_mark=may_correct and row.is_marked,
     )
 
 

@@ -123,10 +123,12 @@ def update_profile(
     legal_id: str,
     support_email: str,
     actor: audit.Actor,
+    approval_limit_minor: int | None = None,
 ) -> None:
     """Change what customers and reports show.
 
     :param version: of the organization, as the person saw it
+    :param approval_limit_minor: above which a correction needs a second person; None: never
     :raises Conflict: when somebody changed it since
     :raises Invalid: for a name or time zone that cannot be used
     """
@@ -147,7 +149,13 @@ def update_profile(
     session.execute(
         update(MerchantSettings)
         .where(MerchantSettings.organization_id == organization_id)
-        .values(legal_name=legal_name, legal_id=legal_id, support_email=support_email, updated_at=now())
+        .values(
+            legal_name=legal_name,
+            legal_id=legal_id,
+            support_email=support_email,
+            approval_limit_minor=approval_limit_minor,
+            updated_at=now(),
+        )
     )
     audit.record(
         session,

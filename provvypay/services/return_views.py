@@ -12,9 +12,8 @@ from sqlalchemy.orm import Session
 
 from provvypay.domain.statuses import DisputeState, RefundState
 from provvypay.services import return_words
+from provvypay.services.ledger import previews
 from provvypay.services.ledger import returns as postings
-from provvypay.services.ledger.causes import title_of
-from provvypay.services.ledger.journal_views import EntryView
 from provvypay.services.returns import Returnable
 
 S = RefundState
@@ -89,18 +88,6 @@ class WaitingReturn:
     due_by: dt.datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """The journal a refund will post when its money has left."""
-
-    title: str
-    description: str
-    debits: list[EntryView]
-    credits: list[EntryView]
-    total_minor: int
-    currency: str
-
-
 _REFUNDS = text("""
     SELECT r.id, r.amount_minor, r.currency, r.state, r.is_external, r.exception_id, r.reason, r.note,
         r.pending_reason, r.failure_code, r.requested_by, r.provider_refund_id,
@@ -122,7 +109,6 @@ _WAITING = text("""
     JOIN payment_links l ON l.organization_id = :org AND l.id = b.link_id
     ORDER BY b.due_by NULLS LAST, b.created_at LIMIT :most
 """)
-_NAMES = text("SELECT code, name FROM accounts WHERE organization_id = :org AND code = ANY (:codes)")
 
 
 def of_link(session: Session, organization_id: uuid.UUID, link_id: uuid.UUID) -> WentBack:
@@ -146,7 +132,7 @@ def waiting(session: Session, organization_id: uuid.UUID, *, may_approve: bool, 
     ]
 
 
-def preview(session: Session, found: Returnable, amount_minor: int, *, now: dt.datetime) -> Preview:
+def preview(session: Session, found: Returnable, amount_minor: int, *, now: dt.datetime) -> previews.Preview:
     """Return the journal that a refund of this amount will post, exactly as the books will have it."""
     draft = postings.refund(
         postings.Returned(
@@ -159,20 +145,7 @@ def preview(session: Session, found: Returnable, amount_minor: int, *, now: dt.d
             of_credit=found.exception_id is not None,
         )
     )
-    codes = [line.account for line in draft.lines]
-    names = {row.code: row.name for row in session.execute(_NAMES, {"org": found.organization_id, "codes": codes})}
-    entries = [
-        (line.side, EntryView(line.account, names[line.account], line.amount_minor, draft.currency, None, None))
-        for line in draft.lines
-    ]
-    return Preview(
-        title=title_of(draft.kind),
-        description=draft.description,
-        debits=[entry for side, entry in entries if side == "DEBIT"],
-        credits=[entry for side, entry in entries if side == "CREDIT"],
-        total_minor=amount_minor,
-        currency=draft.currency,
-    )
+    return previews.of_drafts(session, found.organization_id, [draft])[0]
 
 
 def _refund(row: Any) -> RefundView:

@@ -78,6 +78,14 @@ class Fields:
         """Note what is wrong with a field; the first sentence stays."""
         self.errors.setdefault(name, sentence)
 
+    def check(self) -> None:
+        """Refuse the form if anything was wrong so far.
+
+        :raises Invalid: with what was wrong
+        """
+        if self.errors:
+            raise Invalid(dict(self.errors))
+
     def take_in(self, error: Invalid) -> None:
         """Note what a service or flow found wrong."""
         for name, sentence in error.fields.items():

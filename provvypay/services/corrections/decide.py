@@ -25,6 +25,16 @@ register("decide.locked", "decide.written")
 
 Action = ResolutionAction
 
+AUDITED = {
+    Action.ACCEPTED: "exception.accepted",
+    Action.APPLIED: "exception.applied",
+    Action.MATCHED: "exception.matched",
+    Action.KEPT: "exception.kept",
+    Action.WRITTEN_OFF: "exception.written_off",
+    Action.OWN_TRANSFER: "exception.own_transfer",
+    Action.IGNORED: "exception.ignored",
+}
+
 _RESOLUTION = Statement("""
     INSERT INTO payment_resolutions (id, organization_id, exception_id, action, amount_minor, currency, link_id,
         value_minor, value_currency, actor_type, actor_id, reason, approved_by)
@@ -118,7 +128,7 @@ def decide(
     failpoint("decide.written")
     audit.record(
         session,
-        f"exception.{plan.action.lower()}",
+        AUDITED[plan.action],
         decision.actor,
         organization_id=organization_id,
         subject_type="payment_exception",

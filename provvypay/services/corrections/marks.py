@@ -40,7 +40,7 @@ _CAME_FROM = text("""
     WHERE organization_id = :organization_id AND link_id = :link_id AND to_status = 'PAID' ORDER BY seq DESC LIMIT 1
 """)
 _BY_HAND = text("""
-    SELECT p.value_minor, p.currency FROM settlements s
+    SELECT s.id AS settlement_id, p.value_minor FROM settlements s
     JOIN settlement_parts part ON part.settlement_id = s.id AND part.resolution_id IS NULL
     JOIN payments p ON p.id = part.payment_id
     WHERE s.organization_id = :organization_id AND s.link_id = :link_id AND s.voided_at IS NULL
@@ -81,6 +81,11 @@ def plan(session: Session, organization_id: uuid.UUID, link: Target, mark: Mark)
         )
     parts = settlement_rows.parts_of(session, organization_id, link.id, link.currency)
     due = link.amount_minor - sum(part.amount_minor for part in parts)
+    if due < 1:
+        raise NotMarkable(
+            f"link {link.id} is covered by parts",
+            public_message="What came for this link before covers it: accept that in Exceptions instead.",
+        )
     arrived = IncomingPayment(
         organization_id=organization_id,
         link_id=link.id,
@@ -100,6 +105,31 @@ def drafts(link: Target, arrived: IncomingPayment, made_up: Completion) -> tuple
     return postings.settlement(uuid.UUID(int=0), arrived, made_up, title=link.title)
 
 
+def is_known(session: Session, mark: Mark) -> bool:
+    """Say whether this very mark was made already."""
+    return settlement_rows.known(session, Provider.MANUAL, f"mark:{mark.mark_id}") is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What a mark by hand stands as."""
+
+    settlement_id: uuid.UUID
+    value_minor: int
+    """what was said to have come another way"""
+
+
+def marked(session: Session, organization_id: uuid.UUID, link: Target) -> Marked:
+    """Return how a link was marked by hand.
+
+    :raises NotMarkable: for a link that was not
+    """
+    row = session.execute(_BY_HAND, {"organization_id": organization_id, "link_id": link.id}).first()
+    if link.status is not LinkStatus.PAID or row is None:
+        raise NotMarkable(f"link {link.id} is not marked by hand", public_message="This link was not marked by hand.")
+    return Marked(row.settlement_id, row.value_minor)
+
+
 def mark_paid(
     session: Session, organization_id: uuid.UUID, mark: Mark, rates: RateTable, *, now: dt.datetime
 ) -> Target | None:
@@ -109,7 +139,7 @@ def mark_paid(
     :raises NotMarkable: for a link that is paid, or was never open
     """
     link = held.target(session, organization_id, mark.link_id, locked=True)
-    if settlement_rows.known(session, Provider.MANUAL, f"mark:{mark.mark_id}"):
+    if is_known(session, mark):
         return None
     arrived, made_up = plan(session, organization_id, link, mark)
     steps.check_step(link.status, LinkStatus.PAID, steps.MARKED_PAID)
@@ -161,8 +191,7 @@ def undo(
     """
     link = held.target(session, organization_id, link_id, locked=True)
     given = {"organization_id": organization_id, "link_id": link_id}
-    if link.status is not LinkStatus.PAID or session.execute(_BY_HAND, given).first() is None:
-        raise NotMarkable(f"link {link_id} is not marked by hand", public_message="This link was not marked by hand.")
+    marked(session, organization_id, link)
     came_from = LinkStatus(session.execute(_CAME_FROM, given).scalar_one())
     target = came_from
     if came_from is LinkStatus.OPEN and link.expires_at and link.expires_at < now:
