@@ -17,6 +17,8 @@ from provvypay.integrations import stripe
 from provvypay.jobs import scheduled
 from provvypay.kit import settings as settings_module
 from provvypay.services import disputes, refund_facts, return_lines, tell
+from provvypay.services.corrections import decide
+from provvypay.services.corrections import requests as corrections
 from provvypay.services.ledger.chart import CHART
 from provvypay.services.state_machine import TRANSITIONS
 from provvypay.web import security
@@ -267,6 +269,7 @@ def test_notifications_are_named():
 
     back = {tell.WAITS, *disputes.TOLD.values()} | words(r"tell\.everybody", 2)
     back |= words(r"(connections\.)?tell_owners", 2)
+    back |= {corrections.WAITS, *corrections.ANSWERED.values()}
     assert named_in("Notifications") == back | {kind for source in told for kind in in_sql("notifications", source)}
 
 
@@ -286,7 +289,10 @@ def test_audit_actions_are_named():
         if keyword.arg == "refused_as" and (word := text_of(keyword.value))
     }
 
-    assert named_in("Audit actions") == words(r"(audit\.|_)record", 1) | refused | words("say", 2)
+    assert named_in("Audit actions") == words(r"(audit\.|_)record", 1) | refused | words("say", 2) | {
+        *decide.AUDITED.values(),
+        *words("_record", 2),
+    }
 
 
 def test_schedules_are_named():

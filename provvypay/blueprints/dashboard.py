@@ -14,6 +14,7 @@ from provvypay.kit.db import transaction
 from provvypay.kit.settings import settings
 from provvypay.services import overview, return_views
 from provvypay.services.corrections.waiting import RequestView
+from provvypay.services.corrections.waiting import all_of as requests_waiting
 from provvypay.services.overview import CurrencySum
 from provvypay.web.activity import ActivityLine, describe, exception_title
 from provvypay.web.decision_words import REQUESTED

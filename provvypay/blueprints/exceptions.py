@@ -86,7 +86,7 @@ def decision(exception_id: uuid.UUID) -> Response:
     """Ask whether to take a decision, with the journals it will post; first for its link, if it needs one."""
     wanted = exception_pages.decision_of(exception_id, request.args.to_dict())
     if wanted is None:
-        return redirect(url_for("exceptions.show", exception_id=exception_id))
+        return exception_pages.page(exception_id)
     return exception_pages.question(wanted, query=request.args.get("q", ""))
 
 
@@ -99,8 +99,6 @@ def decide(exception_id: uuid.UUID) -> Response:
     wanted = exception_pages.decision_of(exception_id, request.form.to_dict(), version=fields.version(), reason=reason)
     if wanted is None:
         return exception_pages.page(exception_id, http_status=422, problem="Choose what should happen to it.")
-    if wanted.action in exception_pages.WITH_REASON and not reason:
-        fields.refuse("reason", "Say why; it is kept with the decision.")
     try:
         fields.check()
         taken = corrections.take(current_org.id, wanted, request_id=_id_of(fields.raw("request_id")))

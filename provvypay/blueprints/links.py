@@ -35,6 +35,7 @@ from provvypay.web.link_pages import (
     offered,
     stored,
     stored_with_contact,
+    view,
 )
 from provvypay.web.request_context import actor
 
@@ -115,14 +116,7 @@ def show(link_id: uuid.UUID) -> Response:
     tab = tab if tab in tabs else "overview"
     with transaction(current_org.id) as session:
         org = current_org.id
-        link = link_views.one(
-            session,
-            org,
-            link_id,
-            public_base_url=base_url(),
-            may_manage=_may_manage(),
-            may_correct=current_org.allows(Permission.CORRECTIONS_MAKE),
-        )
+        link = view(session, link_id)
         payment = link_views.payment(session, org, link_id)
         with_steps = tab in {"overview", "timeline"}
         steps = link_story.steps(session, org, link_id, link.status) if with_steps else []
@@ -214,7 +208,7 @@ def activation(link_id: uuid.UUID) -> Response:
 def cancellation(link_id: uuid.UUID) -> Response:
     """Ask whether to cancel, for browsers without scripts."""
     with transaction(current_org.id) as session:
-        link = link_views.one(session, current_org.id, link_id, public_base_url=base_url(), may_manage=_may_manage())
+        link = view(session, link_id)
     if not link.can_cancel:
         return redirect(url_for("links.show", link_id=link_id))
     return render("links/cancel.html", link=link, changed=False)
@@ -234,8 +228,8 @@ def cancel(link_id: uuid.UUID) -> Response:
         raise
     except Conflict:
         with transaction(current_org.id) as session:
-            view = link_views.one(session, current_org.id, link_id, public_base_url=base_url(), may_manage=True)
-        return render("links/cancel.html", http_status=409, link=view, changed=True)
+            shown = view(session, link_id)
+        return render("links/cancel.html", http_status=409, link=shown, changed=True)
     flash("The draft is discarded." if link.opened_at is None else "The link is canceled.", "quiet")
     return redirect(url_for("links.show", link_id=link_id))
 
@@ -290,10 +284,6 @@ def qr_png(link_id: uuid.UUID) -> Response:
 
 
 # ---------------------------------------------------------------- what the views share
-
-
-def _may_manage() -> bool:
-    return current_org.allows(Permission.LINKS_MANAGE)
 
 
 def _may_refund() -> bool:

@@ -45,8 +45,10 @@ def take(organization_id: uuid.UUID, decision: Decision, *, request_id: uuid.UUI
     :raises Changed: when somebody else decided first; nothing is done
     :raises NotPossible: when it cannot be done, with why
     :raises requests.AlreadyAsked: when the same money waits for a second person already
-    :raises Invalid: for a request without a reason
+    :raises Invalid: without a reason, where one is needed
     """
+    if decision.action in asked.WITH_REASON and not decision.reason:
+        raise Invalid({"reason": "Say why; it is kept with the decision."})
     rates = current_rates()
     with transaction(organization_id) as session:
         if held.read(session, organization_id, decision.exception_id).version != decision.version:
@@ -66,7 +68,8 @@ def take(organization_id: uuid.UUID, decision: Decision, *, request_id: uuid.UUI
             return Taken(waits=True)
         done = _decide(session, organization_id, decision, rates)
         limited = kind and requests.needs_second_person(
-            session, organization_id, done.plan.amount_minor, credit.currency)
+            session, organization_id, done.plan.amount_minor, credit.currency
+        )
         if limited:
             raise Changed(f"exception {credit.id} held more than was seen")
     return Taken(done.settled_link)
@@ -107,7 +110,6 @@ def undo_mark(
 
     :raises NotMarkable: for a link that was not marked by hand
     """
-    rates = current_rates()
     with transaction(organization_id) as session:
         link = held.target(session, organization_id, link_id, locked=True)
         amount = marks.marked(session, organization_id, link).value_minor

@@ -123,15 +123,14 @@ def one(
     row = session.execute(_ONE, {"org": organization_id, "id": link_id}).one_or_none()
     if row is None:
         raise NotFound(f"link {link_id}")
-    draft = row.status == LinkStatus.DRAFT
-    lives = draft or row.status == LinkStatus.OPEN
+    draft, lives = row.status == LinkStatus.DRAFT, row.status in {LinkStatus.DRAFT, LinkStatus.OPEN}
     return LinkView(
         id=row.id,
         short_code=row.short_code,
         description=row.description,
         reference=row.reference,
         status=row.status,
-        facts=(*(row.kinds or ()), *_went_back(row), *(["MARKED"] if row.is_marked else ())),
+        facts=_facts(row),
         is_marked=row.is_marked,
         amount_minor=row.amount_minor,
         currency=row.currency,
@@ -158,9 +157,9 @@ def one(
     )
 
 
-def _went_back(row: Any) -> tuple[str, ...]:
-    """Return what is true of a link besides its state, of money that went back."""
-    facts = []
+def _facts(row: Any) -> tuple[str, ...]:
+    """Return what is true of a link besides its state."""
+    facts = [*(row.kinds or ()), *(["MARKED"] if row.is_marked else ())]
     if row.refunded_minor:
         facts.append("REFUNDED" if row.refunded_minor >= row.amount_minor else "PARTLY_REFUNDED")
     return (*facts, "DISPUTED") if row.is_disputed else tuple(facts)

@@ -132,13 +132,13 @@ def update_profile(
     :raises Conflict: when somebody changed it since
     :raises Invalid: for a name or time zone that cannot be used
     """
-    problems: dict[str, str] = {}
-    if not 1 <= len(name) <= 120:
-        problems["name"] = "Enter a name of at most 120 characters."
-    if time_zone not in available_timezones():
-        problems["time_zone"] = "Choose one of the time zones in the list."
-    if problems:
-        raise Invalid(problems)
+    _check_profile(name, time_zone)
+    chosen = {
+        "legal_name": legal_name,
+        "legal_id": legal_id,
+        "support_email": support_email,
+        "approval_limit_minor": approval_limit_minor,
+    }
     saved = session.execute(
         update(Organization)
         .where(Organization.id == organization_id, Organization.version == version)
@@ -149,13 +149,7 @@ def update_profile(
     session.execute(
         update(MerchantSettings)
         .where(MerchantSettings.organization_id == organization_id)
-        .values(
-            legal_name=legal_name,
-            legal_id=legal_id,
-            support_email=support_email,
-            approval_limit_minor=approval_limit_minor,
-            updated_at=now(),
-        )
+        .values(**chosen, updated_at=now())
     )
     audit.record(
         session,
@@ -164,4 +158,15 @@ def update_profile(
         organization_id=organization_id,
         subject_type="organization",
         subject_id=str(organization_id),
+        approval_limit_minor=approval_limit_minor,
     )
+
+
+def _check_profile(name: str, time_zone: str) -> None:
+    problems: dict[str, str] = {}
+    if not 1 <= len(name) <= 120:
+        problems["name"] = "Enter a name of at most 120 characters."
+    if time_zone not in available_timezones():
+        problems["time_zone"] = "Choose one of the time zones in the list."
+    if problems:
+        raise Invalid(problems)

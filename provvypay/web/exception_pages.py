@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from urllib.parse import quote
 
 from flask import Response, url_for
+from sqlalchemy.orm import Session
 
 from provvypay.domain.assets import ASSETS
 from provvypay.domain.money import to_decimal
@@ -37,7 +38,6 @@ from provvypay.web.request_context import actor
 _STRIPE = "https://api.stripe.com"
 MOST_LINKS = 8
 WITH_LINK = frozenset({ResolutionAction.APPLIED, ResolutionAction.MATCHED})
-WITH_REASON = frozenset({ResolutionAction.IGNORED, ResolutionAction.WRITTEN_OFF})
 PAYABLE = frozenset({LinkStatus.OPEN, LinkStatus.EXPIRED, LinkStatus.CANCELED})
 
 
@@ -51,6 +51,20 @@ class Rates:
     now_minor: int | None
     now_currency: str
     now_rate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A decision, thought through as things are now."""
+
+    plan: plans.Plan | None = None
+    then: plans.Plan | None = None
+    """the settlement a match leads to"""
+    journals: list[previews.Preview] = field(default_factory=list)
+    waits: bool = False
+    """whether a second person is asked"""
+    missing_minor: int = 0
+    problem: str | None = None
 
 
 def page(
@@ -79,13 +93,6 @@ def page(
         happened = desk.happened(session, org, exception_id)
         colleagues = desk.colleagues(session, org) if may_correct else []
         waits = waiting.of_exception(session, org, exception_id)
-    can_refund = (
-        money_back is not None
-        and found.link_id is not None
-        and credit.left_minor > 0
-        and money_back.is_refundable
-        and current_org.allows(Permission.REFUNDS_REQUEST)
-    )
     return render(
         "exceptions/show.html",
         http_status=http_status,
@@ -97,7 +104,7 @@ def page(
         stripe_url=_stripe_url(found),
         rates=_rates(found),
         actions=[(action, DECISIONS[action]) for action in actions],
-        refund_url=url_for("refunds.index", link_id=found.link_id, payment=found.payment_id) if can_refund else None,
+        refund_url=_refund_url(found, money_back, credit.left_minor),
         rest=_rest(found, sum(part.amount_minor for part in parts)) if parts else None,
         history=[line(one) for one in happened],
         colleagues=colleagues,
@@ -123,8 +130,7 @@ def question(
     :param decision: as far as it is known; its version is replaced by the one of now
     """
     org = current_org.id
-    missing = None
-    plan, then, journals, links, waits = None, None, [], [], False
+    looked, links = Looked(), []
     with transaction(org) as session:
         found = exceptions.one(session, org, decision.exception_id)
         decision = replace(decision, version=found.version)
@@ -132,20 +138,10 @@ def question(
         if decision.action in WITH_LINK and link is None:
             links = _links(session, found, decision.action, query)
         else:
-            try:
-                credit, plan = decide.preview(session, org, decision, now=clock.now())
-                kind = asked.SECOND_PERSON.get(decision.action)
-                waits = kind is not None and requests.needs_second_person(
-                    session, org, plan.amount_minor, credit.currency)
-                then = outlook.after_match(session, credit, link, plan, now=clock.now()) if link else None
-                journals = previews.of_drafts(session, org, [*plan.drafts, *(then.drafts if then else ())])
-            except Conflict as error:
-                problem = problem or error.public_message
-                missing = error.missing_minor if isinstance(error, plans.NotEnough) else None
+            looked = _look(session, decision, link)
         small = held.read(session, org, decision.exception_id).small_minor
     return render(
         "exceptions/decision.html",
-        fragments=("decision",),
         http_status=http_status,
         exception=found,
         decision=decision,
@@ -154,18 +150,37 @@ def question(
         own_link=_link(found),
         links=links,
         query=query,
-        plan=plan,
-        then=then,
-        journals=journals,
-        missing_minor=missing,
+        plan=looked.plan,
+        then=looked.then,
+        journals=looked.journals,
+        missing_minor=looked.missing_minor,
         small_minor=small,
         # Asked while it is missing, and while it is let be missing.
-        can_let_be_missing=decision.write_off or (missing is not None and missing <= small),
-        problem=problem,
-        waits=waits,
-        needs_reason=waits or decision.action in WITH_REASON,
+        can_let_be_missing=decision.write_off or 0 < looked.missing_minor <= small,
+        problem=problem or looked.problem,
+        waits=looked.waits,
+        needs_reason=looked.waits or decision.action in asked.WITH_REASON,
         form=form or FormState({"reason": decision.reason}),
         request_id=request_id or str(uuid7()),
+    )
+
+
+def _look(session: Session, decision: Decision, link: held.Target | None) -> Looked:
+    """Think a decision through, as things are now."""
+    org = current_org.id
+    try:
+        credit, plan = decide.preview(session, org, decision, now=clock.now())
+    except plans.NotEnough as error:
+        return Looked(problem=error.public_message, missing_minor=error.missing_minor)
+    except Conflict as error:
+        return Looked(problem=error.public_message)
+    then = outlook.after_match(session, credit, link, plan, now=clock.now()) if link else None
+    return Looked(
+        plan=plan,
+        then=then,
+        journals=previews.of_drafts(session, org, [*plan.drafts, *(then.drafts if then else ())]),
+        waits=decision.action in asked.SECOND_PERSON
+        and requests.needs_second_person(session, org, plan.amount_minor, credit.currency),
     )
 
 
@@ -192,19 +207,28 @@ def decision_of(
 
 
 def _links(
-    session: object, found: ExceptionView, action: ResolutionAction, query: str
+    session: Session, found: ExceptionView, action: ResolutionAction, query: str
 ) -> list[tuple[link_list.LinkRow, bool]]:
     """Return links it may be for, the suggested one first, each with whether it is that."""
     chosen = link_list.Filter(query=query, status=None if query else str(LinkStatus.OPEN))
-    rows = link_list.page(session, current_org.id, chosen).rows  # type: ignore[arg-type]
+    rows = link_list.page(session, current_org.id, chosen).rows
     rows = [row for row in rows if row.status in PAYABLE]
     if action is ResolutionAction.APPLIED:
         rows = [row for row in rows if row.currency == found.currency and row.id != found.link_id]
     suggested = found.suggestion.id if found.suggestion else None
     if suggested and not query:
-        first = link_list.some(session, current_org.id, [suggested])  # type: ignore[arg-type]
+        first = link_list.some(session, current_org.id, [suggested])
         rows = [*first, *(row for row in rows if row.id != suggested)]
     return [(row, row.id == suggested) for row in rows[:MOST_LINKS]]
+
+
+def _refund_url(found: ExceptionView, money_back: returns.Returnable | None, left_minor: int) -> str | None:
+    """Return where money of a card is sent back; None when none can be, or not by this member."""
+    if money_back is None or found.link_id is None or left_minor < 1 or not money_back.is_refundable:
+        return None
+    if not current_org.allows(Permission.REFUNDS_REQUEST):
+        return None
+    return url_for("refunds.index", link_id=found.link_id, payment=found.payment_id)
 
 
 def _link(found: ExceptionView) -> dict[str, object] | None:

@@ -6,13 +6,15 @@ import uuid
 from collections.abc import Collection
 
 from flask import Response
+from sqlalchemy.orm import Session
 
+from provvypay.domain.roles import Permission
 from provvypay.domain.statuses import LinkStatus
 from provvypay.errors import Conflict
 from provvypay.kit.db import transaction
 from provvypay.kit.settings import settings
 from provvypay.models.payment_link import PaymentLink
-from provvypay.services import link_contacts, payment_links
+from provvypay.services import link_contacts, link_views, payment_links
 from provvypay.services.link_changes import CHANGEABLE
 from provvypay.services.link_contacts import Contact
 from provvypay.services.payment_links import LinkDetails
@@ -41,6 +43,21 @@ def stored_with_contact(link_id: uuid.UUID) -> tuple[PaymentLink, Contact]:
     """Return a link and whom it is for, see stored()."""
     with transaction(current_org.id) as session:
         return payment_links.get(session, link_id), link_contacts.of_link(session, link_id)
+
+
+def view(session: Session, link_id: uuid.UUID) -> link_views.LinkView:
+    """Return a link as its page shows it to this member.
+
+    :raises NotFound: for another organization's
+    """
+    return link_views.one(
+        session,
+        current_org.id,
+        link_id,
+        public_base_url=base_url(),
+        may_manage=current_org.allows(Permission.LINKS_MANAGE),
+        may_correct=current_org.allows(Permission.CORRECTIONS_MAKE),
+    )
 
 
 def new_page(form: FormState, http_status: int = 200) -> Response:

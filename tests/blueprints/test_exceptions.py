@@ -8,14 +8,14 @@ from provvypay.domain.roles import Role
 from provvypay.domain.statuses import ExceptionKind
 from provvypay.kit.db import transaction
 from provvypay.kit.ids import uuid7
-from provvypay.services import exceptions
+from provvypay.services import exception_list
 from tests.support.factories import NOISE
 from tests.support.hostile import MARKUP, planted
 
 
 def held(link):
     with transaction(link.organization_id) as session:
-        return exceptions.page(session, link.organization_id).rows[0]
+        return exception_list.page(session, link.organization_id).rows[0]
 
 
 def test_no_exceptions_is_good_news(signed_in):

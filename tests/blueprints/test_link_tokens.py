@@ -9,7 +9,7 @@ import pytest
 from provvypay.domain.statuses import LinkStatus, TransferConcern
 from provvypay.flows import quote
 from provvypay.kit.db import transaction
-from provvypay.services import exceptions
+from provvypay.services import exception_list
 from tests.support.hostile import MARKUP, planted
 from tests.support.rates import refresh
 from tests.support.tokens import arrives, quotes_of, takes_tokens, token_link
@@ -30,7 +30,7 @@ def link(make, account):
 
 def held(link):
     with transaction(link.organization_id) as session:
-        return exceptions.page(session, link.organization_id).rows
+        return exception_list.page(session, link.organization_id).rows
 
 
 def test_the_links_page_shows_prices_what_came_and_what_is_missing(link, signed_in, observer):

@@ -13,7 +13,7 @@ from provvypay.errors import NotFound
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
 from provvypay.models.payment_link import PaymentLink
-from provvypay.services import exceptions, fees, keyset
+from provvypay.services import exception_list, exceptions, fees, keyset
 from provvypay.services.ledger import journal_views, journals, reads, statements
 from provvypay.services.ledger.postings import Draft, Line
 from provvypay.services.numbers import journal_number
@@ -204,7 +204,7 @@ def test_the_journal_of_held_money_leads_to_its_exception(make: Make) -> None:
     link = make.exception(ExceptionKind.LATE)
     organization_id = link.organization_id
     with transaction(organization_id) as session:
-        row = exceptions.page(session, organization_id).rows[0]
+        row = exception_list.page(session, organization_id).rows[0]
         found = exceptions.one(session, organization_id, row.id)
         journal = journal_views.of_payment(session, organization_id, found.payment_id)
         assert journal is not None
@@ -272,7 +272,7 @@ def test_an_exception_says_first_that_the_money_is_safe(make: Make, kind: Except
     link = make.exception(kind)
 
     with transaction(link.organization_id) as session:
-        (row,) = exceptions.page(session, link.organization_id).rows
+        (row,) = exception_list.page(session, link.organization_id).rows
         found = exceptions.one(session, link.organization_id, row.id)
 
     assert row.sentence == found.sentence == sentence
@@ -285,10 +285,10 @@ def test_exceptions_come_page_by_page(make: Make) -> None:
     organization_id = make.merchant.organization_id
 
     with transaction(organization_id) as session:
-        first = exceptions.page(session, organization_id, size=2)
-        second = exceptions.page(session, organization_id, size=2, cursor=keyset.decode(first.older))
-        third = exceptions.page(session, organization_id, size=2, cursor=keyset.decode(second.older))
-        back = exceptions.page(session, organization_id, size=2, cursor=keyset.decode(third.newer))
+        first = exception_list.page(session, organization_id, size=2)
+        second = exception_list.page(session, organization_id, size=2, cursor=keyset.decode(first.older))
+        third = exception_list.page(session, organization_id, size=2, cursor=keyset.decode(second.older))
+        back = exception_list.page(session, organization_id, size=2, cursor=keyset.decode(third.newer))
 
     assert len({row.id for page in (first, second, third) for row in page.rows}) == len(links)
     assert third.older is None
@@ -299,9 +299,9 @@ def test_an_exception_of_another_organization_is_not_there(make: Make) -> None:
     other = make.organization()
     make.exception(ExceptionKind.LATE, merchant=other)
     with transaction(other.organization_id) as session:
-        foreign = exceptions.page(session, other.organization_id).rows[0]
+        foreign = exception_list.page(session, other.organization_id).rows[0]
 
     with transaction(make.merchant.organization_id) as session:
-        assert exceptions.page(session, make.merchant.organization_id).rows == []
+        assert exception_list.page(session, make.merchant.organization_id).rows == []
         with pytest.raises(NotFound):
             exceptions.one(session, make.merchant.organization_id, foreign.id)

@@ -18,6 +18,8 @@ KEEPERS = frozenset({Role.OWNER, Role.ADMIN})
 NOBODY = "01a20f10-0000-7000-8000-000000000000"
 """an id of nothing"""
 
+NOTHING = "00000000-0000-7000-8000-000000000000"
+
 SIGN_IN = 303
 """Visitors are sent to the sign-in."""
 
@@ -133,10 +135,25 @@ ACCESS: dict[str, Access] = {
     "POST /links/<uuid:link_id>/refunds/<uuid:refund_id>/withdrawal": thing(
         404, REFUNDERS, link_id="link", refund_id="00000000-0000-7000-8000-000000000000"
     ),
+    "GET /links/<uuid:link_id>/manual-payment": thing(200, BOOKKEEPERS, link_id="link"),
+    "POST /links/<uuid:link_id>/manual-payment": thing(422, BOOKKEEPERS, link_id="link"),
+    "GET /links/<uuid:link_id>/manual-payment/undoing": thing(200, BOOKKEEPERS, link_id="link"),
+    "POST /links/<uuid:link_id>/manual-payment/undoing": thing(422, BOOKKEEPERS, link_id="link"),
     "GET /links/<uuid:link_id>/qr.svg": thing(200, link_id="link"),
     "GET /links/<uuid:link_id>/qr.png": thing(200, link_id="link"),
     "GET /exceptions": members(200),
+    # people are led to the list
+    "GET /exceptions/count": members(303),
     "GET /exceptions/<uuid:exception_id>": thing(200, exception_id="exception"),
+    "GET /exceptions/<uuid:exception_id>/decision": thing(200, BOOKKEEPERS, exception_id="exception"),
+    "POST /exceptions/<uuid:exception_id>/decision": thing(422, BOOKKEEPERS, exception_id="exception"),
+    "POST /exceptions/<uuid:exception_id>/comments": thing(422, BOOKKEEPERS, exception_id="exception"),
+    "POST /exceptions/<uuid:exception_id>/assignment": thing(303, BOOKKEEPERS, exception_id="exception"),
+    "GET /corrections/<uuid:request_id>": thing(200, request_id="correction"),
+    # 404: there is no such correction
+    "POST /corrections/<uuid:request_id>/approval": thing(404, BOOKKEEPERS, request_id=NOTHING),
+    "POST /corrections/<uuid:request_id>/rejection": thing(404, BOOKKEEPERS, request_id=NOTHING),
+    "POST /corrections/<uuid:request_id>/withdrawal": thing(404, BOOKKEEPERS, request_id=NOTHING),
     "GET /ledger": members(200, BOOKKEEPERS),
     "GET /ledger/accounts/<code>": members(200, BOOKKEEPERS),
     "GET /ledger/accounts/<code>.csv": members(200, BOOKKEEPERS),

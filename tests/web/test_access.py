@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from provvypay.domain.roles import Role
 from provvypay.domain.statuses import LinkStatus
 from provvypay.kit.db import transaction
+from tests.support.corrections import asked_for
 from tests.support.factories import NOISE
 from tests.web.access import ACCESS, Access
 
@@ -46,6 +47,8 @@ class Things:
                 return str(self.make.link(status=LinkStatus.DRAFT).id)
             case "short code":
                 return self.make.link().short_code
+            case "correction":
+                return str(asked_for(self.make, self.make.link()).id)
             case "exception" | "journal":
                 self.make.exception()
                 table = "payment_exceptions" if name == "exception" else "journals"

@@ -21,6 +21,16 @@ SECOND_PERSON = {
     ResolutionAction.OWN_TRANSFER: CorrectionAction.OWN_TRANSFER,
 }
 """Decisions that move money from where it stands; the others leave it there, or are about no more than 1.00."""
+WITH_REASON = frozenset(
+    {
+        ResolutionAction.ACCEPTED,
+        ResolutionAction.APPLIED,
+        ResolutionAction.MATCHED,
+        ResolutionAction.WRITTEN_OFF,
+        ResolutionAction.IGNORED,
+    }
+)
+"""Decisions nobody takes without saying why."""
 _DECISIONS = {asked: action for action, asked in SECOND_PERSON.items()}
 
 

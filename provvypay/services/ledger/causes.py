@@ -94,8 +94,6 @@ def of_journal(session: Session, organization_id: uuid.UUID, journal: Any) -> Ca
         found = Cause(link or "A settlement", receipt, link_id=journal.link_id)
     elif journal.source_type == "PAYMENT":
         found = _payment(session, given, link)
-    elif journal.source_type == "RESOLUTION":
-        found = _decision(session, given, link)
     elif journal.source_type == "BALANCE_TRANSACTION":
         found = _balance_transaction(session, given, link)
     elif journal.source_type in {"REFUND", "DISPUTE"}:
