@@ -11,7 +11,7 @@ from provvypay.services.check_books.check import Check
 # Stripe's own lines may be negative (refunds), and a fee may be nothing.
 _MAY_BE_ANY = {"balance_transactions"}
 # Most settlements are of exactly the link's amount.
-_MAY_BE_NOTHING = {"written_off_minor", "rounded_off_minor"}
+_MAY_BE_NOTHING = {"written_off_minor", "rounded_off_minor", "approval_limit_minor"}
 
 
 def _amounts() -> str:
