@@ -140,7 +140,7 @@ def test_polling_ends_with_the_last_state_and_not_before(make, member, visit, li
         page.clock.run_for(6000)
     steps.expect_receipt(customer.page)
     expect(merchant.page.locator("#link_live .badge[data-status=PAID]").first).to_be_visible()
-    while "Stripe names it" in merchant.page.locator("#link_live").inner_text():
+    while "has not named it" in merchant.page.locator("#link_live").inner_text():
         merchant.page.clock.run_for(5100)
 
     counted = of_merchant(), of_customer()

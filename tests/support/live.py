@@ -160,7 +160,7 @@ class LiveApp:
         queue.configure(settings.redis_url)
 
     @staticmethod
-    def wait_for(reached: Callable[[], object], what: str, *, seconds: float = 15) -> None:
+    def wait_for(reached: Callable[[], object], what: str, *, seconds: float = 45) -> None:
         """Poll until something holds, or fail saying what did not come."""
         deadline = time.monotonic() + seconds
         while not reached():
