@@ -3,9 +3,10 @@
 //
 //   node scripts/build.mjs SOURCE_FOLDER OUTPUT_FOLDER
 //
-// Files of js/lazy become modules that a page imports when they are needed; wallet/dist/hashconnect.js (wallet/build.mjs), if it
-// was built, is taken over as it is. app.css is css/app.css, or else tokens, base, components and pages in this order; app.js is js/app.js. A file of css/ or
-// js/ that they do not take in becomes a bundle of its own; pictures and fonts are copied. An absent source is left out.
+// app.css is css/app.css, or else tokens, base, components and pages in this order; app.js is js/app.js. A file of css/ or
+// js/ that they do not take in becomes a bundle of its own, a file of js/lazy a module that a page imports when it needs it
+// (its parts lie in a folder beside it); pictures and fonts are copied; wallet/dist/hashconnect.js (wallet/build.mjs) is taken
+// over as it is. An absent source is left out.
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

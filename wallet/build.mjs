@@ -22,11 +22,16 @@ try {
     logLevel: "error",
     preserveSymlinks: true, // hedera-names is a link, and finds its packages beside the others
     target: ["chrome123", "firefox121", "safari17.5"],
-    define: { global: "globalThis", "process.env.NODE_ENV": '"production"' },
+    define: {
+      global: "globalThis",
+      "process.env.NODE_ENV": '"production"',
+      WebAssembly: "undefined", // long.js would try it, be refused by the content policy, and go on without
+    },
     inject: [join(here, "src/no-console.js")],
     alias: {
       "@hashgraph/sdk": join(here, "node_modules/@hashgraph/sdk/src/browser.js"),
       "@walletconnect/core": join(here, "src/core.js"),
+      "@walletconnect/logger": join(here, "src/logger.js"),
       "@walletconnect/modal": join(here, "src/no-modal.js"),
       "node-forge": join(here, "src/no-forge.js"), // reads private keys from files, which no payment page does
     },

@@ -79,6 +79,13 @@ class Reader:
             self.refuse(name, f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
         return value
 
+    def socket(self, name: str, *, default: str) -> str:
+        """Read the origin of a WebSocket: safe, or on this machine. It becomes a part of the content policy."""
+        value = self.optional(name) or default
+        if not re.fullmatch(r"wss://[a-z0-9.-]+(:\d+)?|ws://(127\.0\.0\.1|localhost):\d+", value):
+            self.refuse(name, "must be wss://host, or ws://127.0.0.1:port, with nothing behind it")
+        return value
+
     def base(self, name: str, *, default: str | None = None) -> str:
         value = self.url(name, schemes=("http", "https"), default=default)
         if value.endswith("/"):

@@ -68,6 +68,10 @@ class Settings:
     """HEDERA_MIRROR_REQUESTS_PER_SECOND: to one mirror node, from all processes together; default 40"""
     hedera_assets: str | None
     """HEDERA_ASSETS: the tokens' ids, instead of the network's own: `USDC=hts:0.0.429274 AUDD=erc20:0.0.8317070`"""
+    walletconnect_project_id: str | None
+    """WALLETCONNECT_PROJECT_ID: of our project at WalletConnect; without it no wallet opens from the pay page"""
+    walletconnect_relay_url: str
+    """WALLETCONNECT_RELAY_URL: through which page and wallet talk; no trailing slash"""
     xero_client_id: str | None
     """XERO_CLIENT_ID: of our app at Xero; without it no Xero can be connected"""
     xero_client_secret: str | None
@@ -131,6 +135,11 @@ class Settings:
         return self.hedera_network if self.enable_hedera_payments else None
 
     @property
+    def wallet_relay(self) -> str | None:
+        """Return the relay the pay page may talk to; None while wallets are off."""
+        return self.walletconnect_relay_url if self.crypto_network and self.walletconnect_project_id else None
+
+    @property
     def rates_seconds(self) -> int:
         """Return how many seconds lie between two rate fetches: what the plan's monthly budget allows."""
         return 60 if self.coingecko_plan == "pro" else 300
@@ -181,6 +190,10 @@ def load(environ: Mapping[str, str]) -> Settings:
             pattern=r"[A-Z]{4}=(hts|erc20):\d+\.\d+\.\d+(:\S+)?([\s,]+[A-Z]{4}=(hts|erc20):\d+\.\d+\.\d+(:\S+)?)*",
             like="USDC=hts:0.0.429274 AUDD=erc20:0.0.8317070",
         ),
+        walletconnect_project_id=reader.optional(
+            "WALLETCONNECT_PROJECT_ID", pattern=r"[0-9a-f]{32}", like="32 digits and letters from a to f"
+        ),
+        walletconnect_relay_url=reader.socket("WALLETCONNECT_RELAY_URL", default="wss://relay.walletconnect.org"),
         xero_client_id=reader.optional("XERO_CLIENT_ID"),
         xero_client_secret=reader.optional("XERO_CLIENT_SECRET"),
         xero_redirect_uri=reader.optional("XERO_REDIRECT_URI", pattern=r"https?://\S+", like="https://…/xero/callback"),
@@ -232,6 +245,7 @@ def _check_together(settings: Settings, reader: Reader, *, sandbox_allowed: bool
         ("STRIPE_CHECKOUT_ORIGIN", settings.stripe_checkout_origin),
         ("COINGECKO_API_BASE", settings.coingecko_api_base),
         ("HEDERA_MIRROR_NODE_URL", settings.hedera_mirror_node_url),
+        ("WALLETCONNECT_RELAY_URL", settings.walletconnect_relay_url),
         ("XERO_API_BASE", settings.xero_api_base),
         ("XERO_IDENTITY_BASE", settings.xero_identity_base),
         ("XERO_LOGIN_BASE", settings.xero_login_base),

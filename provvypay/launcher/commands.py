@@ -58,6 +58,13 @@ def in_one_sentence(command: Callable[Given, object]) -> Callable[Given, object]
     "--sandbox-port", type=click.IntRange(1, 65535), default=8001, show_default=True, help="The sandbox's port."
 )
 @click.option(
+    "--wallet-port",
+    type=click.IntRange(1, 65535),
+    default=8002,
+    show_default=True,
+    help="The stand-in wallet's port.",
+)
+@click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
     default=DEMO_FOLDER,
@@ -65,7 +72,7 @@ def in_one_sentence(command: Callable[Given, object]) -> Callable[Given, object]
 )
 @click.pass_context
 @in_one_sentence
-def demo(context: click.Context, *, fresh: bool, port: int, sandbox_port: int, data: Path) -> None:
+def demo(context: click.Context, *, fresh: bool, port: int, sandbox_port: int, wallet_port: int, data: Path) -> None:
     """Run the whole product on this machine, with demo data, until Ctrl-C."""
     from provvypay.launcher.demo import Demo, run
     from provvypay.launcher.ports import choose_port
@@ -77,7 +84,10 @@ def demo(context: click.Context, *, fresh: bool, port: int, sandbox_port: int, d
     sandbox_port = choose_port(
         sandbox_port, asked=asked("sandbox_port"), option="--sandbox-port", taken=frozenset({port})
     )
-    sys.exit(run(Demo(data.resolve(), port, sandbox_port, fresh)))
+    wallet_port = choose_port(
+        wallet_port, asked=asked("wallet_port"), option="--wallet-port", taken=frozenset({port, sandbox_port})
+    )
+    sys.exit(run(Demo(data.resolve(), port, sandbox_port, wallet_port, fresh)))
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from provvypay.launcher import datafolder, frontend
+from provvypay.launcher import datafolder, frontend, wallet
+from provvypay.launcher.node import find_node
 from provvypay.launcher.paths import ROOT
 from provvypay.launcher.postgres import EmbeddedPostgres
 from provvypay.launcher.process import Kept
@@ -37,6 +38,7 @@ class Demo:
     folder: Path
     port: int
     sandbox_port: int
+    wallet_port: int
     fresh: bool = False
 
     @property
@@ -46,6 +48,10 @@ class Demo:
     @property
     def sandbox_url(self) -> str:
         return f"http://127.0.0.1:{self.sandbox_port}"
+
+    @property
+    def wallet_url(self) -> str:
+        return f"http://127.0.0.1:{self.wallet_port}"
 
 
 def run(demo: Demo) -> int:
@@ -113,6 +119,8 @@ def environment(demo: Demo, postgres: EmbeddedPostgres, valkey: EmbeddedValkey) 
         "COINGECKO_PLAN": "demo",
         "HEDERA_NETWORK": "testnet",
         "HEDERA_MIRROR_NODE_URL": f"{demo.sandbox_url}/mirror_node",
+        "WALLETCONNECT_PROJECT_ID": "0" * 32,  # the relay is our own, and asks for none
+        "WALLETCONNECT_RELAY_URL": f"ws://127.0.0.1:{demo.wallet_port}",
         "HEDERA_ASSETS": SANDBOX_ASSETS,
         **xero(demo),
         "ENABLE_CARD_PAYMENTS": "1",
@@ -134,7 +142,7 @@ def xero(demo: Demo) -> dict[str, str]:
 
 
 def start_processes(demo: Demo, env: Mapping[str, str], supervisor: Supervisor) -> None:
-    """Migrate, build the front end, and start sandbox, web, worker and clock, each healthy before the next.
+    """Migrate, build the front end, and start sandbox, web, worker, clock and wallet, each healthy before the next.
 
     The sandbox comes first of all: the release looks at the Stripe account.
     """
@@ -149,6 +157,9 @@ def start_processes(demo: Demo, env: Mapping[str, str], supervisor: Supervisor) 
     supervisor.say("starting the web server, the worker and the clock …")
     for service in others:
         supervisor.start(service)
+    if wallet.is_complete(ROOT):
+        stand_in = wallet.stand_in(find_node(), demo.wallet_port, demo.sandbox_url)
+        supervisor.start(Service("wallet", stand_in, env, f"{demo.wallet_url}/health"))
 
 
 def services(demo: Demo, env: Mapping[str, str]) -> list[Service]:
@@ -210,6 +221,7 @@ def tell(demo: Demo, supervisor: Supervisor, told: list[dict[str, object]], *, d
     note: dict[str, object] = {
         "app": demo.app_url,
         "sandbox": demo.sandbox_url,
+        "wallet": demo.wallet_url if wallet.is_complete(ROOT) else None,
         "database": database,
         "sign_ins": sign_ins,
         "seeded": [entry for entry in told if "email" not in entry],
@@ -217,7 +229,8 @@ def tell(demo: Demo, supervisor: Supervisor, told: list[dict[str, object]], *, d
         "pids": {"supervisor": os.getpid(), **supervisor.pids()},
     }
     datafolder.leave_notes(demo.folder, note)
-    lines = ["", "Provvypay is running.", f"  the product   {demo.app_url}", f"  the sandbox   {demo.sandbox_url}", ""]
+    lines = ["", "Provvypay is running.", f"  the product   {demo.app_url}", f"  the sandbox   {demo.sandbox_url}"]
+    lines += [f"  a wallet      {demo.wallet_url}", ""] if note["wallet"] else [""]
     if sign_ins:
         lines.append("Sign in as")
     lines += [

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from provvypay.launcher.node import Node, packages_stamp, run, stamp_in
+from provvypay.launcher.paths import ROOT
 from provvypay.launcher.trouble import CannotStartError
 
 FOLDER = "wallet"
@@ -53,6 +54,16 @@ def build(root: Path, node: Callable[[], Node], say: Callable[[str], None]) -> b
         say(f"{trouble} The pay page does without wallets; paying by hand works.")
         return False
     return True
+
+
+def is_complete(root: Path) -> bool:
+    """Say whether the bundle is there, and what the stand-in wallet needs too."""
+    return bool(stamp_of_bundle(root)) and stamp_in(root / FOLDER / "node_modules") is not None
+
+
+def stand_in(node: Node, port: int, sandbox_url: str) -> list[str]:
+    """Return the command that runs the stand-in wallet and its relay on a port of this machine."""
+    return [str(node.node), str(ROOT / FOLDER / "standin" / "main.mjs"), str(port), sandbox_url]
 
 
 def install_packages(root: Path, node: Node, say: Callable[[str], None]) -> None:

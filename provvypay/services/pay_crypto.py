@@ -37,7 +37,7 @@ _READ = Statement("""
     (SELECT row_to_json(q) FROM (
         SELECT a.number, a.amount_minor, CAST(a.asset_amount AS text) AS units, CAST(a.rate AS text) AS rate,
             a.rate_source, a.rate_as_of, a.rate_made_from, a.expires_at, a.created_at, a.entity_id,
-            h.id AS hedera_account_id, h.account_id, h.network, r.kind, c.failures, c.polled_at
+            h.id AS hedera_account_id, h.account_id, h.evm_address, h.network, r.kind, c.failures, c.polled_at
         FROM payment_attempts a
         JOIN hedera_accounts h ON h.id = a.hedera_account_id AND h.organization_id = :org
         LEFT JOIN hedera_assets r ON r.network = h.network AND r.entity_id = a.entity_id
@@ -182,7 +182,8 @@ def _sending(quote: dict[str, Any], asked: Asked, due: int, now: dt.datetime) ->
         account_id=quote["account_id"],
         network=quote["network"],
         entity_id=quote["entity_id"],
-        is_contract=quote["kind"] == "erc20",
+        kind=quote["kind"] or "",
+        evm_address=quote["evm_address"] or "",
     )
 
 

@@ -69,13 +69,20 @@ class Sending:
     network: str
     entity_id: str
     """HBAR, or the id of the token or contract"""
-    is_contract: bool
-    """whether the token is a contract (ERC-20), which not every wallet can send"""
+    kind: str = ""
+    """native, hts or erc20; empty for a token that is not in use any more"""
+    evm_address: str = ""
+    """where a contract credits the account; empty while nobody has looked"""
 
     @property
     def is_live(self) -> bool:
         """Say whether it may be sent now."""
         return self.left_seconds > 0
+
+    @property
+    def is_contract(self) -> bool:
+        """Say whether the token is a contract (ERC-20), which not every wallet can send."""
+        return self.kind == "erc20"
 
     @property
     def counts_down(self) -> bool:

@@ -42,6 +42,12 @@ class Assets:
             self._refresh()
         return f"/static/{self._names.get(name, name)}"
 
+    def has(self, name: str) -> bool:
+        """Say whether a file was built."""
+        if self._reload:
+            self._refresh()
+        return name in self._names
+
     def serve(self, filename: str) -> Response:
         """Answer with a built file; only what the manifest names."""
         if self._reload:
@@ -83,4 +89,5 @@ def install(app: Flask, settings: Settings) -> None:
     if not assets.built and settings.environment == "production":
         raise SettingsError("The front end is not built: run `python -m provvypay.cli build` before the start.")
     app.add_url_rule("/static/<path:filename>", endpoint="static", view_func=assets.serve)
+    app.extensions["assets"] = assets
     app.jinja_env.globals["asset"] = assets.url

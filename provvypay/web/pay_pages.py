@@ -19,7 +19,7 @@ from provvypay.services.fx.offers import span
 from provvypay.services.pay_crypto import TokensNow
 from provvypay.services.pay_page import Came, Face, PayPage
 from provvypay.services.pay_tokens import Sending
-from provvypay.web import limits, poll_door, qr
+from provvypay.web import limits, poll_door, qr, wallet
 from provvypay.web.explorer import has_explorer
 from provvypay.web.formatting import use_time_zone
 from provvypay.web.forms import FormState
@@ -109,9 +109,9 @@ def draw(
         crypto=page.crypto,
         sending=sending,
         account_qr=qr.inline(sending.account_id) if sending and sending.is_live else "",
+        wallet=wallet.offer(sending) if sending and sending.is_live else None,
         kept_for=span(page.crypto.window) if page.crypto.window else "",
         chosen_asset=asset,
-        wallet=None,
         claim_form=claim_form,
         explorer=has_explorer(),
         until=_until(page, sending, now),

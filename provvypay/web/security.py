@@ -64,17 +64,18 @@ def trusted_hosts(chosen: Settings) -> list[str]:
     return list(_LOOPBACK) if own in {"127.0.0.1", "localhost", "::1"} else [own]
 
 
-def content_policy(*, form_targets: tuple[str, ...] = ()) -> str:
+def content_policy(*, form_targets: tuple[str, ...] = (), sockets: tuple[str, ...] = ()) -> str:
     """Return the policy of a page: nothing but our own files, no inline script or style, no frame around us.
 
     :param form_targets: origins a form of this page may be redirected to
+    :param sockets: origins a script of this page may talk to
     """
     parts = {
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": "'self'",
-        "connect-src": "'self'",
+        "connect-src": " ".join(("'self'", *sockets)),
         "form-action": " ".join(("'self'", *form_targets)),
         "base-uri": "'none'",
         "frame-ancestors": "'none'",
@@ -134,9 +135,17 @@ def _form_targets(blueprint: str) -> tuple[str, ...]:
 def _headers(is_page: bool, blueprint: str) -> list[tuple[str, str]]:  # noqa: FBT001 - the key of a small table
     """Return the headers of a kind of answer, made once: no view sets any of them."""
     # a picture or a file opened by itself is nothing but a picture or a file
-    policy = content_policy(form_targets=_form_targets(blueprint)) if is_page else _BARE_POLICY
+    policy = _BARE_POLICY
+    if is_page:
+        policy = content_policy(form_targets=_form_targets(blueprint), sockets=_sockets(blueprint))
     return [
         *_ALWAYS.items(),
         ("Content-Security-Policy", policy),
         ("Referrer-Policy", "no-referrer" if blueprint == "pay" else "same-origin"),
     ]
+
+
+def _sockets(blueprint: str) -> tuple[str, ...]:
+    """Return with whom the scripts of a page may talk: the pay page with the relay of its customers' wallets."""
+    relay = settings().wallet_relay if blueprint == "pay" else None
+    return (relay,) if relay else ()

@@ -15,10 +15,9 @@ from provvypay.kit import cache
 from provvypay.kit import settings as kit_settings
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
-from provvypay.web import pay_pages
 from tests.support.hedera import unguarded
 from tests.support.hostile import MARKUP, planted
-from tests.support.html import by_id, find_all, parse_fragment, text_of
+from tests.support.html import by_id, text_of
 from tests.support.rates import refresh
 from tests.support.statements import sent_by
 from tests.support.tokens import arrives, quotes_of, takes_tokens, token_link
@@ -227,13 +226,6 @@ def test_a_price_that_ended_is_asked_for_anew_by_a_click(customer, link, observe
     assert len(quotes_of(observer, link.id)) == 2
 
 
-def test_the_wallets_seam_is_absent_until_wallets_are_on(customer, link):
-    page = choose(customer, link)
-
-    assert by_id(page.root, "connect_wallet") is None
-    assert "Connect" not in page.text
-
-
 def test_a_poll_with_nothing_new_costs_nothing_until_the_price_ends(customer, link):
     page = choose(customer, link)
     with transaction() as session:
@@ -398,23 +390,6 @@ def test_a_mirror_node_that_is_silent_is_explained(customer, link, observer):
 
     assert "does not answer" not in page.text
     assert "public record does not answer at the moment" in silent.text
-
-
-def test_the_wallets_button_has_all_a_wallet_needs(app, customer, link, observer, account):
-    choose(customer, link)
-    (given,) = quotes_of(observer, link.id)
-    page = pay_pages.read(link.short_code, None, "USDC")
-    with app.test_request_context():
-        drawn = app.jinja_env.get_template("pay/_wallet.html").render(
-            wallet="on", sending=page.crypto.sending, link=page.link
-        )
-
-    (button,) = find_all(parse_fragment(drawn.strip()), "button")
-    told = ("asset", "units", "entity", "account", "memo", "network")
-    assert {name: button.get(f"data-{name}") for name in told} == {
-        "asset": "USDC", "units": str(given["asset_amount"]), "entity": "0.0.429274", "account": account,
-        "memo": link.short_code, "network": "testnet",
-    }  # fmt: skip
 
 
 def test_paid_shows_token_rate_transaction_and_time(customer, link, observer):

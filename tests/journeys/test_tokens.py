@@ -165,51 +165,6 @@ def test_what_was_typed_and_opened_stays_while_the_page_asks(make, visit, ledger
     expect(page.locator("[data-clock]")).not_to_have_text(left)
 
 
-MODULE = """
-export async function connect(network) { window.asked = network; return "session"; }
-export async function pay(session, order) {
-  if (order.asset !== "USDC") throw new Error("This wallet holds no HBAR.");
-  window.order = order;
-  return (await (await fetch("/static/stand-in-pays", { method: "POST", body: JSON.stringify(order) })).json()).id;
-}
-"""
-SEAM = """(data) => {
-  const button = Object.assign(document.createElement("button"), { id: "connect_wallet", textContent: "Pay" });
-  Object.assign(button.dataset, { wallet: "/static/stand-in.js", ...data });
-  const says = Object.assign(document.createElement("p"), { id: "wallet_says" });
-  document.querySelector("main").prepend(button, says);
-}"""
-
-
-def test_a_wallet_behind_the_seam_pays_and_its_refusals_change_nothing(make, visit, ledger, live_app):
-    """The button is put there by the test: the page has none until wallets are on."""
-    link = tokens.token_link(make)
-    customer = visit()
-    page = go(customer, link, "USDC")
-    said = tokens.told(page)
-    order = {"network": "testnet", "asset": "USDC", "units": said["Amount"].replace(".", ""), "entity": said["Token"]}
-    order |= {"account": said["To"], "memo": said["Memo"]}
-
-    def sign(route):
-        asked = route.request.post_data_json
-        paid = ledger.pay("USDC", int(asked["units"]), memo=asked["memo"], visible_after_seconds=4)
-        route.fulfill(json={"id": re.search(r"0\.0\.2001-\d+-\d{9}", str(paid))[0]})
-
-    page.route("**/static/stand-in.js", lambda route: route.fulfill(content_type="text/javascript", body=MODULE))
-    page.route("**/static/stand-in-pays", sign)
-
-    page.evaluate(SEAM, order | {"asset": "HBAR"})
-    page.locator("#connect_wallet").click()
-    expect(page.locator("#wallet_says")).to_contain_text("This wallet holds no HBAR. Nothing was sent")
-    page.locator("#connect_wallet").evaluate("(one) => one.dataset.asset = 'USDC'")
-    page.locator("#connect_wallet").click()
-
-    expect(page.locator(".live")).to_contain_text("Waiting for the network")
-    expect(page.locator(".stamp")).to_be_visible(timeout=SEEN_MS)
-    attached = "SELECT 1 FROM transfer_claims WHERE link_id = :id AND source = 'WALLET' AND state = 'ATTACHED'"
-    live_app.wait_for(lambda: live_app.observer.sql(attached, id=link.id), "the claim to be attached", seconds=60)
-
-
 def test_by_hand_without_a_script(make, visit, ledger):
     link = tokens.token_link(make)
     customer = visit(scripts=False, phone=True)

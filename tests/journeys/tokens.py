@@ -18,9 +18,12 @@ from tests.support.live import LiveApp
 TOKENS = tuple(ENTITIES)
 
 
-def ledger_of(merchant: Merchant, live: LiveApp) -> Ledger:
-    """Give an organization an account that can receive every token, and switch tokens on."""
-    ledger = Ledger(live.sandbox, live.observer, merchant)
+def ledger_of(merchant: Merchant, live: LiveApp, *, alias: bool = False) -> Ledger:
+    """Give an organization an account that can receive every token, and switch tokens on.
+
+    :param alias: it has an EVM address of its own, by which contracts credit it
+    """
+    ledger = Ledger(live.sandbox, live.observer, merchant, alias=alias)
     checks = [Check("account", ledger.account, Verdict.OK, "It exists.")]
     checks += [Check(entity, asset, Verdict.OK, "It can.") for asset, (_kind, entity) in ENTITIES.items()]
     live.observer.sql(

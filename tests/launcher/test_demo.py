@@ -16,7 +16,7 @@ from provvypay.launcher.paths import ROOT
 from provvypay.launcher.ports import free_port
 from tests.launcher.conftest import all_gone, wait_until
 
-PROCESSES = {"supervisor", "postgres", "valkey", "sandbox", "web", "worker", "clock"}
+PROCESSES = {"supervisor", "postgres", "valkey", "sandbox", "web", "worker", "clock", "wallet"}
 
 
 def command(*arguments: object) -> list[str]:
@@ -26,11 +26,11 @@ def command(*arguments: object) -> list[str]:
 class Running:
     """A demo that has said where it is."""
 
-    def __init__(self, folder: Path, *, port: int, sandbox_port: int) -> None:
+    def __init__(self, folder: Path, *, port: int, sandbox_port: int, wallet_port: int) -> None:
         self.folder = folder
         self.log = (folder.parent / "demo.log").open("w+")
         self.program = subprocess.Popen(
-            command("--data", folder, "--port", port, "--sandbox-port", sandbox_port),
+            command("--data", folder, "--port", port, "--sandbox-port", sandbox_port, "--wallet-port", wallet_port),
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
             env={**os.environ, "STRIPE_SECRET_KEY": "sk_live_of_somebody"},
         )  # fmt: skip
@@ -58,7 +58,7 @@ class Running:
 
 @pytest.fixture
 def ports() -> dict[str, int]:
-    return {"port": free_port(), "sandbox_port": free_port()}
+    return {"port": free_port(), "sandbox_port": free_port(), "wallet_port": free_port()}
 
 
 @pytest.fixture
@@ -75,6 +75,7 @@ def test_the_demo_survives_a_hard_kill_and_stops_on_request(tmp_path, ports, sta
     started.append(first)
     before = first.note()
 
+    assert before["wallet"] == f"http://127.0.0.1:{ports['wallet_port']}"
     assert before["app"] == f"http://127.0.0.1:{ports['port']}"
     assert before["pids"].keys() == PROCESSES
     assert {"email", "password", "role", "organization"} <= before["sign_ins"][0].keys()

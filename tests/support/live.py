@@ -33,7 +33,7 @@ class LiveApp:
         """Make the database and choose the ports; nothing is started yet."""
         cluster.copy_template(database)
         self.folder = folder
-        self.port, self.sandbox_port = free_port(), free_port()
+        self.port, self.sandbox_port, self.wallet_port = free_port(), free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.valkey = EmbeddedValkey(folder / "valkey")
         self.valkey.start()
@@ -41,6 +41,9 @@ class LiveApp:
         self._env = {
             **environment(cluster, database, redis_url=self.valkey.url, app_url=self.url, sandbox_url=self.sandbox.url),
             "DATABASE_POOL_SIZE": "4",
+            # wallets are on; who wants to pay with one starts the stand-in and its relay (tests/support/wallet.py)
+            "WALLETCONNECT_PROJECT_ID": "0" * 32,
+            "WALLETCONNECT_RELAY_URL": f"ws://127.0.0.1:{self.wallet_port}",
             "PROVVYPAY_SWEEP_SECONDS": "1",
             # Each visitor of a test names an address of their own, or the sign-in throttle would take them for one.
             "PROVVYPAY_TRUSTED_PROXIES": "1",

@@ -16,7 +16,7 @@ export function useRelay(url) {
 
 export class Core extends Plain {
   constructor(options) {
-    super({ ...options, relayUrl, customStoragePrefix: PREFIX, logger: "silent" });
+    super({ ...options, relayUrl, customStoragePrefix: PREFIX });
     this.verify.verifyDisabled = true;
     // Its own second try goes to a relay nobody chose; ours goes to the one that was.
     const { relayer } = this;

@@ -3,6 +3,7 @@
 
 import { HashConnect } from "hashconnect";
 import { AccountId, LedgerId } from "@hashgraph/sdk";
+import { KeyValueStorage } from "@walletconnect/keyvaluestorage";
 import QRCode from "qrcode/lib/core/qrcode.js";
 import { PREFIX, useRelay } from "./core.js";
 import { transactionFor } from "./payment.js";
@@ -36,13 +37,10 @@ export async function open(options, told) {
 
 /** Forget every session and key of earlier visits: what is stale cannot be mended. */
 export async function forgetAll() {
-  for (const key of Object.keys(localStorage)) {
-    if (key.includes(PREFIX) || key.startsWith("wc@2:")) localStorage.removeItem(key);
+  const kept = new KeyValueStorage();
+  for (const key of await kept.getKeys()) {
+    if (key.includes(PREFIX)) await kept.removeItem(key);
   }
-  await new Promise((done) => {
-    const request = indexedDB.deleteDatabase("WALLET_CONNECT_V2_INDEXED_DB");
-    request.onsuccess = request.onerror = request.onblocked = () => done();
-  });
 }
 
 class Wallet {
@@ -65,16 +63,12 @@ class Wallet {
   listen() {
     const client = this.#hash._signClient;
     client.core.relayer.events.setMaxListeners?.(50);
+    client.engine.events.on("session_connect", ({ error }) => {
+      if (error) this.#waiting?.reject(asWalletError(error));
+    });
     client.on("session_expire", () => {
       this.#paired = null;
     });
-    const { engine } = client;
-    const settle = engine.events.emit.bind(engine.events);
-    engine.events.emit = (name, ...rest) => {
-      const error = String(name).startsWith("session_connect") ? rest[0]?.error : null;
-      if (error) this.#waiting?.reject(asWalletError(error));
-      return settle(name, ...rest);
-    };
   }
 
   /** The session with a wallet, or null. */
@@ -82,18 +76,15 @@ class Wallet {
     return this.#paired;
   }
 
-  /** What a wallet scans: `wc:…`. */
-  get pairingLink() {
-    return this.#hash.pairingString ?? "";
-  }
+  /** Return what a wallet scans, `wc:…`, and a promise of the session that comes of it.
 
-  /** Wait for a wallet to answer the pairing link.
-
-     @throws WalletError */
-  async paired() {
-    if (this.#paired) return this.#paired;
-    const waiting = (this.#waiting = Promise.withResolvers());
-    return await waiting.promise;
+     @throws WalletError (the promise) */
+  async pair() {
+    // The first link was made with the connection; each answers once.
+    if (this.#waiting !== null || !this.#hash.pairingString) await this.#hash.generatePairingString();
+    this.#waiting = Promise.withResolvers();
+    this.#waiting.promise.catch(() => undefined); // whoever went away does not hear it
+    return { link: this.#hash.pairingString, session: this.#waiting.promise };
   }
 
   /** Ask the wallet to sign and send a payment; return the transaction's id, 0.0.x@seconds.nanoseconds.
@@ -117,19 +108,21 @@ class Wallet {
     this.#paired = null;
     try {
       await this.#hash.disconnect();
+      await this.#hash._signClient.core.relayer.transportClose();
     } finally {
       await forgetAll();
     }
   }
 }
 
-/** Draw a text as a QR code: the side in modules, and the path of an SVG with a margin of four. */
+/** Draw a text as a QR code: the side in modules with a margin of four, and the path of an SVG to be stroked. */
 export function qr(text) {
   const { modules } = QRCode.create(text, { errorCorrectionLevel: "M" });
   let path = "";
   for (let row = 0; row < modules.size; row++) {
-    for (let column = 0; column < modules.size; column++) {
-      if (modules.get(row, column)) path += `M${column + 4} ${row + 4}h1v1h-1z`;
+    for (let from = 0, to; from < modules.size; from = to + 1) {
+      for (to = from; to < modules.size && modules.get(row, to); to++);
+      if (to > from) path += `M${from + 4} ${row + 4.5}h${to - from}`;
     }
   }
   return { side: modules.size + 8, path };

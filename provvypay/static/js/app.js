@@ -11,7 +11,7 @@ import { watchForms } from "./forms.js";
 import { watchLiveParts } from "./live.js";
 import { watchPicks } from "./pick.js";
 import { watchThemeSwitch } from "./theme-switch.js";
-import { watchWallets } from "./wallet.js";
+import { watchWalletButton } from "./wallet-button.js";
 
 watchAlerts();
 watchCopyButtons();
@@ -20,8 +20,8 @@ watchForms();
 watchLiveParts(htmx);
 watchPicks();
 watchThemeSwitch();
-watchWallets();
 watchCountdowns(htmx);
+watchWalletButton();
 
 // Last, so that a button which needs a script is never shown before the script listens.
 document.documentElement.classList.add("js");
