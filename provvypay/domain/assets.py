@@ -52,3 +52,26 @@ def tokens_due(amount_minor: int, currency: str, rate: Decimal, asset: Asset) ->
     above, below = rate.as_integer_ratio()
     units: int = -(-amount_minor * 10**asset.decimals * below // (10 ** digits_of(currency) * above))
     return units
+
+
+def tokens_worth(amount_minor: int, currency: str, rate: Decimal, asset: Asset) -> int:
+    """Return how many smallest units of the token this amount buys, rounded down; may be 0.
+
+    :param amount_minor: minor units of `currency`
+    :param rate: currency per one whole token
+    :raises ValueError: for a rate that is not positive
+    Source: docs/explanation/refunds-and-disputes.md, "A refund in tokens"
+    """
+    if not rate > 0:
+        raise ValueError(f"a rate must be positive, not {rate}")
+    above, below = rate.as_integer_ratio()
+    units: int = amount_minor * 10**asset.decimals * below // (10 ** digits_of(currency) * above)
+    return units
+
+
+def share_of_tokens(asset_amount: int, value_minor: int, amount_minor: int) -> int:
+    """Return which part of a payment's tokens a part of its value is, rounded down; all of it is all of them.
+
+    :param asset_amount: smallest units that came, worth `value_minor` when they did
+    """
+    return asset_amount * amount_minor // value_minor

@@ -73,6 +73,19 @@ def movements(record: TransactionRecord, account: str, registry: Registry) -> tu
     return tuple(one for one in found if one is not None)
 
 
+def credited(record: TransactionRecord, entity_id: str) -> dict[str, int]:
+    """Return who got how much of an asset in a record, by account: whom an outgoing transfer went to.
+
+    :param entity_id: HBAR, or the token's id
+    """
+    lines = record.transfers if entity_id == HBAR else record.token_transfers
+    found: dict[str, int] = defaultdict(int)
+    for line in lines:
+        if entity_id == HBAR or getattr(line, "token_id", None) == entity_id:
+            found[line.account] += line.amount_units
+    return {account: units for account, units in found.items() if units > 0}
+
+
 def concern_of(record: TransactionRecord) -> TransferConcern | None:
     """Return what about a record's kind keeps its money from settling a link by itself."""
     if record.nonce > 0:

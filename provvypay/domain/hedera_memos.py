@@ -10,6 +10,7 @@ MOST_BYTES = 100
 """what the network takes"""
 
 _SHORT_CODE = re.compile(rb"[%s]{%d}" % (ALPHABET.encode(), LENGTH))
+_REFUND_MEMO = re.compile(rb"R-[%s]{%d}" % (ALPHABET.encode(), LENGTH))
 _FORGIVEN = b" \"'"
 
 
@@ -34,3 +35,9 @@ def named_code(memo: bytes) -> str | None:
         return None
     found = memo.translate(None, _FORGIVEN).upper()
     return found.decode("ascii") if _SHORT_CODE.fullmatch(found) else None
+
+
+def named_refund(memo: str | None) -> str | None:
+    """Return the one-time memo of a refund that a transfer's memo names, or None; read as strictly as a short code."""
+    found = (memo or "").encode().translate(None, _FORGIVEN).upper()
+    return found.decode("ascii") if _REFUND_MEMO.fullmatch(found) else None

@@ -57,6 +57,8 @@ class ExceptionKind(StrEnum):
     """a refund that had succeeded came back: the customer does not have the money"""
     OVER_REFUNDED = "OVER_REFUNDED"
     """the provider reports more going back than was received"""
+    REFUND_MISMATCH = "REFUND_MISMATCH"
+    """tokens went out for a refund otherwise than agreed, or once more: the transfer is a fact, and in no book"""
 
 
 class ResolutionAction(StrEnum):
@@ -134,6 +136,17 @@ class RefundState(StrEnum):
     def goes_back(self) -> bool:
         """Say whether its money goes back, or has."""
         return self not in {RefundState.FAILED, RefundState.CANCELED}
+
+
+class RateChoice(StrEnum):
+    """By which rate a refund in tokens is reckoned."""
+
+    RATE_THEN = "RATE_THEN"
+    """the payment's own: its share of the tokens that came"""
+    RATE_NOW = "RATE_NOW"
+    """the accepted one of when it was asked for"""
+    SURPLUS_ONLY = "SURPLUS_ONLY"
+    """all that is held of the payment, at its own rate"""
 
 
 class DisputeState(StrEnum):

@@ -25,7 +25,7 @@ from provvypay.integrations import hedera_mirror
 from provvypay.integrations.hedera_mirror import MirrorNodeUnavailable
 from provvypay.kit.db import DatabaseTrouble, in_transaction, on_commit, sqlstate, transaction
 from provvypay.kit.failpoints import failpoint, register
-from provvypay.services import crypto_settlement, hedera_transfers
+from provvypay.services import crypto_settlement, hedera_transfers, payment_links, token_refunds
 from provvypay.services.hedera_cursors import Account, LeaseLost
 from provvypay.services.hedera_transfers import Found
 
@@ -153,12 +153,23 @@ def _apply(session: Session, account: Account, found: Found, rates: RateTable, *
     if stored is None:
         return None
     failpoint("intake.stored")
-    crypto_settlement.apply_transfer(session, stored, rates)
+    if stored.direction == "OUT":
+        _close_refund(session, stored, found)
+    else:
+        crypto_settlement.apply_transfer(session, stored, rates)
     failpoint("intake.applied")
     code = named_code(found.record.memo)
     if stored.link_id and code:
         on_commit(session, lambda: live.touch(code))
     return stored
+
+
+def _close_refund(session: Session, stored: StoredTransfer, found: Found) -> None:
+    """Let tokens that went out close the refund their memo names, and its link's pages look anew."""
+    link_id = token_refunds.apply_outgoing(session, stored, hedera_credits.credited(found.record, stored.entity_id))
+    if link_id is not None:
+        code = payment_links.get(session, link_id).short_code
+        on_commit(session, lambda: live.touch(code))
 
 
 def _found_in_logs(

@@ -155,7 +155,7 @@ def _poll(claimed: Claimed, account: Account, low: str, head: str, registry: Reg
     The cursor follows with each page that had something.
     """
     ends, until = time.monotonic() + TURN_SECONDS, claimed.seen_until
-    for batch in read_transactions(account, low, head, registry, credit_only=True):
+    for batch in read_transactions(account, low, head, registry, credit_only=not account.expects_outgoing):
         until = max(until, batch.until or until)
         if batch.found:
             take_in(account, batch.found, by="POLL", hold=partial(hedera_cursors.hold, claimed=claimed, until=until))

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from decimal import Decimal
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
+    Numeric,
     UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from provvypay.domain.statuses import DisputeState, Provider, RefundState
+from provvypay.domain.assets import ASSETS
+from provvypay.domain.short_codes import ALPHABET, LENGTH
+from provvypay.domain.statuses import DisputeState, Provider, RateChoice, RefundState
 from provvypay.models.base import (
     MOST_MINOR,
     Base,
@@ -65,9 +70,39 @@ class Refund(Base):
             name="approved",
         ),
         CheckConstraint(
-            "(next_check_at IS NULL OR state IN ('SUBMITTED', 'PENDING', 'SUCCEEDED'))"
-            " AND (state <> 'SUBMITTED' OR next_check_at IS NOT NULL)",
+            "(next_check_at IS NULL OR (provider = 'STRIPE' AND state IN ('SUBMITTED', 'PENDING', 'SUCCEEDED')))"
+            " AND (state <> 'SUBMITTED' OR provider <> 'STRIPE' OR next_check_at IS NOT NULL)",
             name="next_check",
+        ),
+        CheckConstraint(
+            "provider <> 'MANUAL' OR state IN ('CREATED', 'SUCCEEDED', 'CANCELED')",
+            name="by_hand",
+        ),
+        UniqueConstraint("memo"),
+        UniqueConstraint("transfer_id"),
+        ForeignKeyConstraint(
+            ["organization_id", "transfer_id"], ["hedera_transfers.organization_id", "hedera_transfers.id"]
+        ),
+        CheckConstraint(
+            "num_nonnulls(asset, asset_amount, recipient, memo, rate_choice) = CASE provider WHEN 'HEDERA' THEN 5 ELSE"
+            " 0 END AND (transfer_id IS NOT NULL) = (provider = 'HEDERA' AND state = 'SUCCEEDED') AND (provider <>"
+            " 'HEDERA' OR NOT is_external)",
+            name="tokens",
+        ),
+        one_of("asset", tuple(ASSETS), name="asset_known"),
+        CheckConstraint("asset_amount > 0", name="asset_amount"),
+        CheckConstraint(r"recipient ~ '^[0-9]{1,5}\.[0-9]{1,5}\.[1-9][0-9]{0,18}$'", name="recipient_shape"),
+        CheckConstraint(f"memo ~ '^R-[{ALPHABET}]{{{LENGTH}}}$'", name="memo_shape"),
+        one_of("rate_choice", RateChoice),
+        CheckConstraint(
+            "rate > 0 AND num_nonnulls(rate, rate_source, rate_as_of) = CASE rate_choice WHEN 'RATE_NOW' THEN 3 ELSE 0"
+            " END AND (rate_choice IS DISTINCT FROM 'SURPLUS_ONLY' OR exception_id IS NOT NULL)",
+            name="rate",
+        ),
+        Index(
+            "ix_refunds_awaited",
+            "organization_id",
+            postgresql_where=text("provider = 'HEDERA' AND state = 'SUBMITTED'"),
         ),
         Index("ix_refunds_by_payment", "payment_id"),
         Index("ix_refunds_by_link", "organization_id", "link_id"),
@@ -108,6 +143,21 @@ class Refund(Base):
     """how often the janitor looked; decides how long it waits"""
     next_check_at: Mapped[dt.datetime | None]
     """when the provider is asked again; null when nothing more is expected"""
+    asset: Mapped[str | None]
+    """of a refund in tokens: which, and all that follows"""
+    asset_amount: Mapped[int | None] = mapped_column(BigInteger)
+    """smallest units to be sent"""
+    recipient: Mapped[str | None]
+    """the account they go to"""
+    memo: Mapped[str | None]
+    """used once, anywhere: how the transfer is known again"""
+    rate_choice: Mapped[str | None]
+    rate: Mapped[Decimal | None] = mapped_column(Numeric(38, 18))
+    """the accepted one it was reckoned by, where that is not the payment's own"""
+    rate_source: Mapped[str | None]
+    rate_as_of: Mapped[dt.datetime | None]
+    transfer_id: Mapped[uuid.UUID | None]
+    """the outgoing transfer that closed it"""
     created_at: Mapped[Moment]
     updated_at: Mapped[Moment]
 

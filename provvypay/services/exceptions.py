@@ -33,6 +33,7 @@ _WHY: dict[str, str] = {
 }
 _BACK: dict[str, str] = {
     ExceptionKind.FAILED_REFUND: "A refund failed: the money is back with you, and your customer does not have it",
+    ExceptionKind.REFUND_MISMATCH: "Tokens left your account for a refund otherwise than agreed, and stand in no book",
     ExceptionKind.OVER_REFUNDED: "More goes back than was received: look at it in Stripe’s dashboard",
 }
 

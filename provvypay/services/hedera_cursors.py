@@ -53,17 +53,23 @@ class Account:
     since: dt.datetime
     expects_erc20: bool = False
     """an open link showed it with an ERC-20 contract"""
+    expects_outgoing: bool = False
+    """a refund waits for tokens that the merchant sends"""
 
 
 _CLAIM = Statement("SELECT * FROM claim_hedera_accounts(:network, :most, :lease)")
 
 _HURRY = Statement("SELECT hurry_hedera_account(:id)")
 
+_HURRY_ALL = Statement("SELECT hurry_hedera_account(id) FROM hedera_accounts WHERE organization_id = :org")
+
 _ACCOUNT = Statement("""
     SELECT a.organization_id, a.id, a.network, a.account_id, a.evm_address, a.created_at,
         EXISTS (SELECT FROM payment_attempts q JOIN payment_links l ON l.id = q.link_id AND l.status = 'OPEN'
             JOIN hedera_assets t ON t.network = a.network AND t.entity_id = q.entity_id AND t.kind = 'erc20'
-            WHERE q.hedera_account_id = a.id) AS expects_erc20
+            WHERE q.hedera_account_id = a.id) AS expects_erc20,
+        EXISTS (SELECT FROM refunds r WHERE r.organization_id = a.organization_id AND r.provider = 'HEDERA'
+            AND r.state = 'SUBMITTED') AS expects_outgoing
     FROM hedera_accounts a WHERE a.id = :id
 """)
 
@@ -73,7 +79,9 @@ _PROSPECTS = Statement("""
         (SELECT max(t.seen_at) FROM hedera_transfers t
             WHERE t.organization_id = a.organization_id AND t.hedera_account_id = a.id
             AND t.consensus_timestamp >= :lately) AS last_seen,
-        q.last_shown, coalesce(q.is_expected, false) AS is_expected, coalesce(q.may_be_late, false) AS may_be_late
+        q.last_shown, coalesce(q.is_expected, false) OR EXISTS (SELECT FROM refunds r
+            WHERE r.organization_id = a.organization_id AND r.provider = 'HEDERA' AND r.state = 'SUBMITTED')
+            AS is_expected, coalesce(q.may_be_late, false) AS may_be_late
     FROM hedera_accounts a
     LEFT JOIN LATERAL (
         SELECT max(p.created_at) AS last_shown, bool_or(l.status = 'OPEN') AS is_expected,
@@ -129,14 +137,20 @@ def hurry(session: Session, hedera_account_id: uuid.UUID) -> None:
     _HURRY.run(session, {"id": hedera_account_id})
 
 
+def hurry_all(session: Session, organization_id: uuid.UUID) -> None:
+    """Let every account of an organization be read at once: it is about to send something."""
+    _HURRY_ALL.run(session, {"org": organization_id})
+
+
 def account(session: Session, hedera_account_id: uuid.UUID) -> Account:
     """Return an account of the transaction's organization as the watcher needs it."""
     row = _ACCOUNT.run(session, {"id": hedera_account_id}).fetchone()
     if row is None:
         raise LookupError(f"account {hedera_account_id}")
     return Account(
-        row.organization_id, row.id, row.network, row.account_id, row.evm_address, row.created_at, row.expects_erc20
-    )
+        row.organization_id, row.id, row.network, row.account_id, row.evm_address, row.created_at, row.expects_erc20,
+        row.expects_outgoing,
+    )  # fmt: skip
 
 
 def prospects(session: Session, hedera_account_id: uuid.UUID, *, is_watched: bool, now: dt.datetime) -> Prospects:

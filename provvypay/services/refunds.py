@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from decimal import Decimal
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from provvypay.domain.money import format_grouped
-from provvypay.domain.statuses import RefundState
+from provvypay.domain.statuses import Provider, RateChoice, RefundState
 from provvypay.errors import Conflict, Forbidden, Invalid, NotFound
 from provvypay.models.organization import MerchantSettings, Organization
 from provvypay.models.payment import Payment
 from provvypay.models.refund import Refund
-from provvypay.services import audit, payment_links, returns, tell, timeline
+from provvypay.services import audit, hedera_cursors, payment_links, returns, tell, timeline
+from provvypay.services.ledger import journals
+from provvypay.services.ledger.returns import Returned, manual_refund
 from provvypay.services.returns import Returnable
 
 REASONS = ("requested_by_customer", "duplicate", "fraudulent")
@@ -43,6 +46,21 @@ class AvailableChanged(Conflict):
         self.available_minor = found.available_minor
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is agreed about a refund in tokens; the merchant sends them."""
+
+    asset: str
+    asset_amount: int
+    """smallest units"""
+    recipient: str
+    memo: str
+    rate_choice: RateChoice
+    rate: Decimal | None = None
+    rate_source: str | None = None
+    rate_as_of: dt.datetime | None = None
+
+
 class NotRefundable(Conflict):
     """Nothing can be refunded here, or not now."""
 
@@ -61,6 +79,8 @@ class RefundWish:
     """what the form said can be refunded"""
     reason: str = "requested_by_customer"
     note: str = ""
+    tokens: Terms | None = None
+    """of a refund in tokens"""
 
 
 def request(session: Session, organization_id: uuid.UUID, wish: RefundWish, *, actor: audit.Actor, may_approve: bool,
@@ -80,6 +100,7 @@ def request(session: Session, organization_id: uuid.UUID, wish: RefundWish, *, a
     found = returns.of_payment(session, organization_id, wish.payment_id)
     check(found, wish)
     approved = may_approve and not needs_second_person(session, organization_id, wish.amount_minor, found.currency)
+    by_hand = found.provider == Provider.MANUAL
     values: dict[str, object] = {
         "id": wish.refund_id,
         "organization_id": organization_id,
@@ -93,15 +114,37 @@ def request(session: Session, organization_id: uuid.UUID, wish: RefundWish, *, a
         "note": wish.note,
         "requested_by": actor.id,
     }
-    if approved:
-        values |= {"state": RefundState.SUBMITTED, "approved_by": actor.id, "approved_at": now,
-                   "next_check_at": now + ANSWER_WAIT}  # fmt: skip
+    values |= asdict(wish.tokens) if wish.tokens else {}
+    if approved and not by_hand:
+        values |= _sent(found.provider, actor, now)
     session.execute(insert(Refund).values(**values))
     row = get(session, wish.refund_id)
     say(session, row, "refund.requested", actor, now)
     if not approved:
         tell.approvers(session, row, found.title)
-    return row
+    elif row.provider == Provider.HEDERA:
+        hedera_cursors.hurry_all(session, organization_id)
+    elif by_hand:
+        _write_down(session, row, found, actor, now)
+    return get(session, wish.refund_id)
+
+
+def _sent(provider: str, actor: audit.Actor, now: dt.datetime) -> dict[str, object]:
+    """Return what changes when a refund is on its way: Stripe's answer is waited for, a merchant's transfer watched."""
+    values: dict[str, object] = {"state": RefundState.SUBMITTED, "approved_by": actor.id, "approved_at": now}
+    return values | ({"next_check_at": now + ANSWER_WAIT} if provider == Provider.STRIPE else {})
+
+
+def _write_down(session: Session, row: Refund, found: Returnable, actor: audit.Actor, now: dt.datetime) -> None:
+    """Keep what was given back by hand, of a payment that was marked by hand: no provider is told, the books are."""
+    session.execute(
+        update(Refund)
+        .where(Refund.id == row.id)
+        .values(state=RefundState.SUCCEEDED, approved_by=actor.id, approved_at=now, occurred_at=now, updated_at=now)
+    )
+    what = Returned(row.id, row.amount_minor, row.currency, now, row.link_id, found.title, row.exception_id is not None)
+    journals.post(session, row.organization_id, [manual_refund(what)])
+    say(session, row, "refund.recorded", actor, now)
 
 
 def needs_second_person(session: Session, organization_id: uuid.UUID, amount_minor: int, currency: str) -> bool:
@@ -137,13 +180,14 @@ def approve(session: Session, refund_id: uuid.UUID, *, actor: audit.Actor, now: 
         raise _disputed(row.payment_id)
     if found.refunded_minor + found.disputed_minor > found.value_minor:
         raise AvailableChanged(found)
-    session.execute(
-        update(Refund)
-        .where(Refund.id == refund_id)
-        .values(state=RefundState.SUBMITTED, approved_by=actor.id, approved_at=now, next_check_at=now + ANSWER_WAIT,
-                updated_at=now)
-    )  # fmt: skip
     say(session, row, "refund.approved", actor, now)
+    if row.provider == Provider.MANUAL:
+        _write_down(session, row, found, actor, now)
+    else:
+        sent = _sent(row.provider, actor, now)
+        session.execute(update(Refund).where(Refund.id == refund_id).values(**sent, updated_at=now))
+        if row.provider == Provider.HEDERA:
+            hedera_cursors.hurry_all(session, row.organization_id)
     return get(session, refund_id)
 
 
@@ -204,7 +248,7 @@ def check(found: Returnable, wish: RefundWish) -> None:
     """
     if found.is_disputed:
         raise _disputed(found.payment_id)
-    if found.provider not in returns.REFUNDABLE:
+    if (found.provider == Provider.HEDERA) != (wish.tokens is not None):
         raise NotRefundable(
             f"payment {found.payment_id} came by {found.provider}",
             public_message="This money did not come by card, so it can’t be refunded to one.",

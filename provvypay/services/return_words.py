@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+from provvypay.domain.assets import ASSETS
 from provvypay.services.told import Told, money
 
 REASONS = {
@@ -87,6 +89,13 @@ def _with_fee(row: Any) -> str:
     return f"{_amount(row)} {words} {money(given_back, 'fee_minor', 'fee_currency')}"
 
 
+def _tokens(row: Any) -> str:
+    asset, units = str(row.data["asset"]), int(row.data["asset_amount"])
+    known = ASSETS.get(asset)
+    sent = f"{Decimal(units).scaleb(-known.decimals):f} {asset}" if known else f"{units} smallest units of {asset}"
+    return f"{sent}, for {_amount(row)}"
+
+
 TOLD: dict[str, Told] = {
     "refund.requested": Told("undo", None, "Refund asked for", _amount),
     "refund.approved": Told("check", None, "Refund approved", _amount),
@@ -98,6 +107,10 @@ TOLD: dict[str, Told] = {
     "refund.failed": Told("circle-alert", "bad", "Refund failed", _failed),
     "refund.reversed": Told("book", None, "Refund taken back in the books", _amount),
     "refund.canceled": Told("ban", None, "Refund canceled in Stripe’s dashboard", _amount),
+    "refund.recorded": Told("book", None, "Refund made outside written down", _amount),
+    "refund.called_off": Told("ban", None, "Refund called off", _amount),
+    "refund.sent": Told("circle-check", "good", "Refund seen on Hedera, and booked", _tokens),
+    "refund.mismatch": Told("circle-alert", "bad", "Tokens sent otherwise than agreed", _tokens),
     "dispute.warning": Told("alert", "warn", "Fraud warning of the card network", _disputed),
     "dispute.inquiry": Told("flag", "warn", "The customer’s bank inquires", _disputed),
     "dispute.inquiry_closed": Told("check", None, "Inquiry closed", _amount),

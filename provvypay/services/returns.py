@@ -14,7 +14,9 @@ from provvypay.domain.statuses import Provider
 from provvypay.errors import NotFound
 
 REFUNDABLE = frozenset({Provider.STRIPE})
-"""providers a refund is sent to from here"""
+"""providers a refund is asked for on the link's page"""
+WATCHED_KINDS = frozenset({"native", "hts"})
+"""tokens whose outgoing transfers the watcher reads; those of ERC-20 contracts stand in no list of an account's"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,14 @@ class Returnable:
     held_minor: int | None
     """what of that is still held, and not on its way back"""
     title: str
+    payer: str | None = None
+    """who sent tokens, as far as the ledger says: where a refund of them goes"""
+    asset_amount: int | None = None
+    """smallest units that came"""
+    transfer_kind: str | None = None
+    account_id: str | None = None
+    """of the merchant, that received them"""
+    network: str | None = None
 
     @property
     def available_minor(self) -> int:
@@ -65,6 +75,7 @@ class Returnable:
 _RETURNABLE = """
     SELECT p.id, p.organization_id, p.link_id, l.short_code, p.provider, p.provider_reference, p.asset, p.occurred_at,
         p.value_minor, p.currency, coalesce(nullif(l.reference, ''), l.description, 'Money without a link') AS title,
+        p.payer, p.asset_amount, t.kind AS transfer_kind, t.account_id, t.network,
         CAST(coalesce((SELECT sum(r.amount_minor) FROM refunds r WHERE r.organization_id = :org AND r.payment_id = p.id
             AND r.state NOT IN ('FAILED', 'CANCELED')), 0) AS bigint) AS refunded_minor,
         CAST(coalesce((SELECT sum(r.amount_minor) FROM refunds r WHERE r.organization_id = :org AND r.payment_id = p.id
@@ -78,8 +89,12 @@ _RETURNABLE = """
         CASE WHEN x.id IS NOT NULL THEN CAST(still_held(x.id) AS bigint) END AS held_minor
     FROM payments p
     LEFT JOIN payment_links l ON l.organization_id = :org AND l.id = p.link_id
-    LEFT JOIN payment_exceptions x ON x.organization_id = :org AND x.payment_id = p.id AND x.state = 'OPEN'
-    WHERE p.organization_id = :org AND {condition}
+    LEFT JOIN hedera_transfers t ON t.organization_id = :org AND t.id = p.transfer_id
+    LEFT JOIN payment_exceptions x ON x.organization_id = :org AND x.payment_id = p.id
+        AND (x.state = 'OPEN' OR still_held(x.id) > 0)
+    WHERE p.organization_id = :org AND {condition} AND (p.provider <> 'MANUAL' OR EXISTS (
+        SELECT FROM settlement_parts part JOIN settlements s ON s.id = part.settlement_id
+        WHERE part.organization_id = :org AND part.payment_id = p.id AND s.voided_at IS NULL))
     ORDER BY p.occurred_at, p.id
 """
 _OF_PAYMENT = text(_RETURNABLE.format(condition="p.id = :id"))
@@ -135,4 +150,9 @@ def _read(row: Any) -> Returnable:
         exception_id=row.exception_id,
         held_minor=row.held_minor,
         title=row.title,
+        payer=row.payer,
+        asset_amount=row.asset_amount,
+        transfer_kind=row.transfer_kind,
+        account_id=row.account_id,
+        network=row.network,
     )

@@ -25,8 +25,8 @@ _TOLD = text("""
     ON CONFLICT (cause_id, kind, user_id) DO NOTHING
 """)
 _RAISED = text("""
-    INSERT INTO payment_exceptions (id, organization_id, refund_id, dispute_id, link_id, kind)
-    VALUES (:id, :org, :refund, :dispute, :link, :kind)
+    INSERT INTO payment_exceptions (id, organization_id, refund_id, dispute_id, transfer_id, link_id, kind)
+    VALUES (:id, :org, :refund, :dispute, :transfer, :link, :kind)
     ON CONFLICT DO NOTHING RETURNING id
 """)
 
@@ -45,14 +45,25 @@ def approvers(session: Session, refund: Refund, title: str) -> None:
     _tell(session, refund, (WAITS, refund.id), facts, roles=roles_with(Permission.REFUNDS_APPROVE))
 
 
-def exception(session: Session, about: Refund | Dispute, kind: ExceptionKind, title: str) -> bool:
-    """Raise what needs a person about a refund or a dispute, once, and tell all members; say whether it is new."""
+def exception(
+    session: Session,
+    about: Refund | Dispute,
+    kind: ExceptionKind,
+    title: str,
+    *,
+    transfer_id: uuid.UUID | None = None,
+) -> bool:
+    """Raise what needs a person about a refund or a dispute, once, and tell all members; say whether it is new.
+
+    :param transfer_id: what it is about, where that is not the refund but what was sent for it
+    """
     exception_id = session.scalar(
         _RAISED,
         {
             "id": uuid7(),
             "org": about.organization_id,
-            "refund": about.id if isinstance(about, Refund) else None,
+            "refund": about.id if isinstance(about, Refund) and transfer_id is None else None,
+            "transfer": transfer_id,
             "dispute": about.id if isinstance(about, Dispute) else None,
             "link": about.link_id,
             "kind": kind,

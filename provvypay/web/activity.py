@@ -39,6 +39,9 @@ _WORDS = {
     "fee.booked": ("book", "quiet", "Fee booked"),
     "fee.adjusted": ("book", "quiet", "Fee adjusted"),
     "refund.booked": ("undo", "quiet", "Refunded"),
+    "refund.sent": ("undo", "quiet", "Refunded in tokens"),
+    "refund.recorded": ("undo", "quiet", "Refunded outside"),
+    "refund.mismatch": ("circle-alert", "bad", "Tokens sent otherwise than agreed"),
     "refund.failed": ("circle-alert", "bad", "Refund failed"),
     "refund.external": ("undo", "warn", "Refunded in Stripe’s dashboard"),
     "dispute.opened": ("flag", "bad", "Payment disputed"),
@@ -60,6 +63,7 @@ _EXCEPTIONS = {
     "UNKNOWN_TOKEN": "It is in a token we do not know.",
     "UNVALUED": "There is no rate of its time yet.",
     "FAILED_REFUND": "A refund failed: your customer does not have this money.",
+    "REFUND_MISMATCH": "Tokens went out for a refund otherwise than agreed.",
     "OVER_REFUNDED": "More goes back than was received.",
 }
 

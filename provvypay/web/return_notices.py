@@ -9,6 +9,7 @@ _TITLES = {
     "refund.waits": "Approve a refund of {amount}?",
     "refund.external": "{amount} refunded in Stripe’s dashboard",
     "refund.canceled": "A refund of {amount} was canceled",
+    "refund.sent": "{amount} refunded in tokens",
     "dispute.opened": "{amount} is disputed",
     "dispute.inquiry": "A bank inquires about {amount}",
     "dispute.inquiry_closed": "An inquiry is closed",
@@ -19,6 +20,7 @@ _TITLES = {
 _SENTENCES = {
     "refund.waits": "Somebody asked for it; it is sent when you approve it.",
     "refund.external": "It is booked here, and counts as refunded.",
+    "refund.sent": "Your transfer was seen on Hedera; it is booked.",
     "refund.canceled": "It was canceled in Stripe’s dashboard. Your customer does not have the money.",
     "dispute.opened": "{why}. The money and a fee were withdrawn; hand in evidence at Stripe’s dashboard.",
     "dispute.inquiry": "{why}. No money has moved; answering it may avoid a dispute.",

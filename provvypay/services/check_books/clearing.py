@@ -42,6 +42,10 @@ CHECKS = (
               FROM refunds r JOIN payment_exceptions e ON e.id = r.exception_id
               JOIN balance_transactions b ON b.refund_id = r.id
               UNION ALL
+              SELECT e.organization_id, e.currency, e.held_in, 0, -r.amount_minor
+              FROM refunds r JOIN payment_exceptions e ON e.id = r.exception_id
+              WHERE r.provider <> 'STRIPE' AND r.state = 'SUCCEEDED'
+              UNION ALL
               SELECT e.organization_id, e.currency, e.held_in, 0, -d.amount_minor
               FROM disputes d JOIN payment_exceptions e ON e.id = d.exception_id) AS both_sides
         GROUP BY organization_id, account_code, currency HAVING sum(booked) <> sum(held)
@@ -121,6 +125,16 @@ CHECKS = (
             FROM balance_transactions b LEFT JOIN refunds r ON r.id = b.refund_id
             LEFT JOIN disputes d ON d.id = b.dispute_id WHERE b.refund_id IS NOT NULL OR b.dispute_id IS NOT NULL
             UNION ALL
+            SELECT organization_id, currency, -amount_minor, 0, '1000' FROM refunds
+            WHERE provider = 'MANUAL' AND state = 'SUCCEEDED'
+            UNION ALL
+            SELECT r.organization_id, r.currency, -r.amount_minor + coalesce(fx.minor, 0), 0,
+                clearing_account(r.provider, r.asset)
+            FROM refunds r JOIN journals j ON j.source_type = 'REFUND' AND j.source_id = r.id,
+                LATERAL (SELECT sum(CASE side WHEN 'CREDIT' THEN amount_minor ELSE -amount_minor END)
+                         FROM ledger_entries WHERE journal_id = j.id AND account_code = '7000') AS fx (minor)
+            WHERE r.provider = 'HEDERA' AND r.state = 'SUCCEEDED'
+            UNION ALL
             SELECT organization_id, currency, 0, CASE side WHEN 'DEBIT' THEN amount_minor ELSE -amount_minor END,
                 account_code FROM ledger_entries
             WHERE account_code = '1000' OR account_code BETWEEN '1050' AND '1054')
@@ -132,19 +146,45 @@ CHECKS = (
     Check(
         "I-42",
         "clearing.tokens_follow_from_facts",
-        "The tokens in 1051 to 1054 are those that arrived.",
+        "The tokens in 1051 to 1054 are those that arrived, less those that went back.",
         """
         SELECT 'accounts', format('%s/%s', organization_id, asset),
-            format('the books hold %s smallest units, payments brought %s', sum(booked), sum(arrived))
+            format('the books hold %s smallest units, came and went %s', sum(booked), sum(arrived))
         FROM (SELECT organization_id, asset, 0 AS arrived,
                   CASE side WHEN 'DEBIT' THEN asset_amount ELSE -asset_amount END AS booked
               FROM ledger_entries WHERE asset IS NOT NULL
+              UNION ALL
+              SELECT organization_id, asset, -asset_amount, 0 FROM refunds
+              WHERE provider = 'HEDERA' AND state = 'SUCCEEDED'
               UNION ALL
               SELECT p.organization_id, p.asset, p.asset_amount, 0 FROM payments p
               WHERE p.asset IS NOT NULL AND (p.outcome = 'EXCEPTION' OR NOT EXISTS (
                   SELECT FROM settlement_parts part JOIN settlements s ON s.id = part.settlement_id
                   WHERE part.payment_id = p.id AND s.voided_at IS NOT NULL))) AS both_sides
         GROUP BY organization_id, asset HAVING sum(booked) <> sum(arrived)
+        """,
+    ),
+    Check(
+        "I-55",
+        "clearing.empty_pools_have_no_value",
+        "Where no tokens are left in a pool nothing is left of their value, unless it was overdrawn or taken back from.",
+        """
+        WITH steps AS (
+            SELECT e.organization_id, e.account_code, e.currency, j.reverses_id,
+                sum(CASE side WHEN 'DEBIT' THEN asset_amount ELSE -asset_amount END) OVER pool AS units,
+                sum(CASE side WHEN 'DEBIT' THEN amount_minor ELSE -amount_minor END) OVER pool AS minor,
+                row_number() OVER backwards AS n
+            FROM ledger_entries e JOIN journals j ON j.id = e.journal_id WHERE e.asset IS NOT NULL
+            WINDOW pool AS (PARTITION BY e.organization_id, e.account_code, e.currency
+                    ORDER BY j.created_at, j.id, e.line_no ROWS UNBOUNDED PRECEDING),
+                backwards AS (PARTITION BY e.organization_id, e.account_code, e.currency
+                    ORDER BY j.created_at DESC, j.id DESC, e.line_no DESC))
+        SELECT 'accounts', format('%s/%s', organization_id, account_code),
+            format('no tokens, and %s %s', minor, currency)
+        FROM steps WHERE n = 1 AND units = 0 AND minor <> 0 AND NOT EXISTS (
+            SELECT FROM steps bad WHERE (bad.organization_id, bad.account_code, bad.currency)
+                = (steps.organization_id, steps.account_code, steps.currency)
+                AND (least(bad.units, bad.minor) < 0 OR bad.reverses_id IS NOT NULL))
         """,
     ),
 )

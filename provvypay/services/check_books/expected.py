@@ -44,6 +44,7 @@ TRIGGERS: tuple[tuple[str, str, str], ...] = (
     ("refunds", "takes_payment", "lock_payment"),
     ("refunds", "takes_credit", "lock_exception"),
     ("refunds", "within_received", "judge_refund"),
+    ("refunds", "tokens_go", "tokens_go"),
     ("refunds", "forward", "refund_goes_forward"),
     ("disputes", "takes_payment", "lock_payment"),
     ("disputes", "is_booked", "judge_dispute"),

@@ -114,9 +114,8 @@ CHECKS = (
             format('%s: decisions use %s of %s, %s went back', e.state, used_of(e.id), e.amount_minor, back.minor)
         FROM payment_exceptions e CROSS JOIN LATERAL (SELECT count(*) AS many, bool_or(r.currency <> e.currency) AS odd
             FROM payment_resolutions r WHERE r.exception_id = e.id) AS made,
-        LATERAL (SELECT coalesce((SELECT sum(CASE b.type WHEN 'refund' THEN f.amount_minor ELSE -f.amount_minor END)
-                    FROM refunds f JOIN balance_transactions b ON b.refund_id = f.id WHERE f.exception_id = e.id), 0)
-                + coalesce((SELECT sum(d.amount_minor) FROM disputes d WHERE d.exception_id = e.id), 0)) AS back (minor)
+        LATERAL (SELECT given_back(e.id)
+            + coalesce((SELECT sum(d.amount_minor) FROM disputes d WHERE d.exception_id = e.id), 0)) AS back (minor)
         WHERE used_of(e.id) + back.minor > coalesce(e.amount_minor, 0) OR made.odd
             OR (e.state = 'RESOLVED' AND made.many = 0 AND (e.payment_id IS NULL OR back.minor < e.amount_minor))
         """,

@@ -62,7 +62,13 @@ CHECKS = (
             SELECT r.id, 'REFUND_REVERSAL', r.organization_id, r.link_id, r.currency,
                 format('DEBIT 1050 %2$s, CREDIT %1$s %2$s', CASE WHEN r.exception_id IS NULL THEN '4090'
                     ELSE '2100' END, r.amount_minor)
-            FROM refunds r JOIN balance_transactions b ON b.refund_id = r.id AND b.type = 'refund_failure')
+            FROM refunds r JOIN balance_transactions b ON b.refund_id = r.id AND b.type = 'refund_failure'
+            UNION ALL
+            SELECT r.id, 'REFUND', r.organization_id, r.link_id, r.currency, b.shape
+            FROM refunds r LEFT JOIN booked b ON b.source_id = r.id AND b.kind = 'REFUND' AND b.shape LIKE
+                format('DEBIT %s %s, %%', CASE WHEN r.exception_id IS NULL THEN '4090' ELSE '2100' END, r.amount_minor)
+                AND b.shape LIKE '%CREDIT ' || clearing_account(r.provider, r.asset) || ' %'
+            WHERE r.provider <> 'STRIPE' AND r.state = 'SUCCEEDED')
         SELECT 'refunds', source_id::text, format('%s: booked %s, wanted %s', kind,
             coalesce(booked.currency || ' ' || booked.shape, 'nothing'),
             coalesce(wanted.currency || ' ' || wanted.shape, 'nothing'))

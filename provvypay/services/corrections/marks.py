@@ -47,6 +47,11 @@ _BY_HAND = text("""
         AND p.provider = 'MANUAL'
 """)
 
+_GIVEN_BACK = text("""
+    SELECT id FROM refunds WHERE organization_id = :organization_id AND link_id = :link_id AND provider = 'MANUAL'
+        AND state NOT IN ('FAILED', 'CANCELED')
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -192,6 +197,11 @@ def undo(
     link = held.target(session, organization_id, link_id, locked=True)
     given = {"organization_id": organization_id, "link_id": link_id}
     marked(session, organization_id, link)
+    if session.execute(_GIVEN_BACK, given).first() is not None:
+        raise NotMarkable(
+            f"money of link {link_id} was given back",
+            public_message="Money of this link was given back, so its mark stays.",
+        )
     came_from = LinkStatus(session.execute(_CAME_FROM, given).scalar_one())
     target = came_from
     if came_from is LinkStatus.OPEN and link.expires_at and link.expires_at < now:

@@ -22,6 +22,7 @@ REFUNDS = "4090"
 PROCESSOR_FEES = "6100"
 DISPUTE_LOSSES = "6110"
 SMALL_DIFFERENCES = "6120"
+FX_GAINS = "7000"
 
 
 @dataclass(frozen=True, slots=True)

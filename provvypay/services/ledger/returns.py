@@ -46,6 +46,57 @@ def refund(what: Returned) -> Draft:
     return _draft("REFUND", "REFUND", what, (_account(what), chart.STRIPE_CLEARING), words)
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens that left, and the pool they left: one for each organization, token and currency."""
+
+    clearing_account: str
+    asset: str
+    units: int
+    """smallest units that went out"""
+    pool_units: int
+    """what the books held before"""
+    pool_minor: int
+    """at what that stood there"""
+
+
+def average_cost(pool_units: int, pool_minor: int, out_units: int, agreed_minor: int) -> int:
+    """Return at what tokens that leave a pool stood in the books: their share of it, rounded down.
+
+    The last ones take all that is left, so that a pool without tokens has no value. What the pool does not hold goes at
+    the value that was agreed, for nobody knows what it cost. At least one minor unit: a line of the books has one.
+    PostgreSQL reckons the same (`average_cost`).
+    """
+    if out_units < pool_units:
+        # Towards zero, as PostgreSQL divides: a pool that was overdrawn may stand below nothing.
+        share = abs(pool_minor) * out_units // pool_units
+        return max(1, share if pool_minor > 0 else -share)
+    missing = out_units - max(pool_units, 0)
+    return max(1, (pool_minor if pool_units > 0 else 0) + agreed_minor * missing // out_units)
+
+
+def token_refund(what: Returned, sent: Tokens) -> Draft:
+    """Return the journal of tokens that went back: 4090, or 2100 for a credit, at the agreed value / 105x at cost.
+
+    The rest is a gain or a loss: 7000.
+    """
+    cost = average_cost(sent.pool_units, sent.pool_minor, sent.units, what.amount_minor)
+    draft = refund(what)
+    lines = [
+        draft.lines[0],
+        Line(sent.clearing_account, "CREDIT", cost, sent.asset, sent.units),
+        Line(chart.FX_GAINS, "CREDIT", what.amount_minor - cost),
+        Line(chart.FX_GAINS, "DEBIT", cost - what.amount_minor),
+    ]
+    return replace(draft, lines=tuple(line for line in lines if line.amount_minor > 0))
+
+
+def manual_refund(what: Returned) -> Draft:
+    """Return the journal of money that was given back outside, of a payment marked by hand: 4090 or 2100 / 1000."""
+    accounts = (_account(what), chart.BANK)
+    return _draft("REFUND", "REFUND", what, accounts, "Credit given back" if what.of_credit else "Refund")
+
+
 def refund_reversal(what: Returned, journal_id: uuid.UUID) -> Draft:
     """Return the journal that takes a refund back whose money came back."""
     accounts = (chart.STRIPE_CLEARING, _account(what))
