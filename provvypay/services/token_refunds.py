@@ -25,11 +25,11 @@ from provvypay.domain.transfers import StoredTransfer
 from provvypay.errors import Conflict, Forbidden, Invalid
 from provvypay.kit.failpoints import failpoint, register
 from provvypay.models.refund import Refund
-from provvypay.services import audit, refunds, returns, short_codes, tell, timeline
+from provvypay.services import audit, returns, short_codes, tell, timeline
 from provvypay.services.fx import offers
 from provvypay.services.ledger import journals
 from provvypay.services.ledger.returns import Returned, Tokens, token_refund
-from provvypay.services.refunds import NotRefundable, Terms
+from provvypay.services.refunds import NotRefundable, Terms, get, lock, say
 from provvypay.services.returns import Returnable
 
 register("token_refund.seen", "token_refund.booked")
@@ -122,14 +122,14 @@ def call_off(
     :raises Conflict: when the transfer was seen, or the refund is none of those
     :raises Forbidden: for who neither asked for it nor may approve it
     """
-    row = refunds.lock(session, refund_id)
+    row = lock(session, refund_id)
     if row.provider != Provider.HEDERA or row.state != RefundState.SUBMITTED:
         raise Conflict(f"refund {refund_id} is {row.state}", public_message="This refund is decided already.")
     if row.requested_by != actor.id and not may_approve:
         raise Forbidden(f"{actor.id} neither asked for refund {refund_id} nor may approve it")
     session.execute(update(Refund).where(Refund.id == refund_id).values(state=RefundState.CANCELED, updated_at=now))
-    refunds.say(session, row, "refund.called_off", actor, now)
-    return refunds.get(session, refund_id)
+    say(session, row, "refund.called_off", actor, now)
+    return get(session, refund_id)
 
 
 def apply_outgoing(session: Session, transfer: StoredTransfer, credited: Mapping[str, int]) -> uuid.UUID | None:
@@ -143,13 +143,11 @@ def apply_outgoing(session: Session, transfer: StoredTransfer, credited: Mapping
     if memo is None:
         return None
     known = session.execute(
-        select(Refund.id, Refund.link_id).where(
-            Refund.organization_id == transfer.organization_id, Refund.memo == memo
-        )
+        select(Refund.id, Refund.link_id).where(Refund.organization_id == transfer.organization_id, Refund.memo == memo)
     ).one_or_none()
     if known is None:
         return None
-    row = refunds.lock(session, known.id)
+    row = lock(session, known.id)
     failpoint("token_refund.seen")
     found = returns.of_payment(session, row.organization_id, row.payment_id)
     agreed = (row.asset, row.asset_amount) == (transfer.asset, transfer.asset_amount)
@@ -157,7 +155,7 @@ def apply_outgoing(session: Session, transfer: StoredTransfer, credited: Mapping
         _succeed(session, row, transfer, found)
     else:
         tell.exception(session, row, ExceptionKind.REFUND_MISMATCH, found.title, transfer_id=transfer.id)
-        _tell(session, row, transfer, "refund.mismatch")
+        _line(session, row, transfer, mismatch=True)
     return row.link_id
 
 
@@ -188,7 +186,7 @@ def _succeed(session: Session, row: Refund, transfer: StoredTransfer, found: Ret
     # Judged now: what this transaction posts after it belongs to a pool of later.
     session.execute(text("SET CONSTRAINTS true_to_processor IMMEDIATE"))
     session.execute(text("SET CONSTRAINTS true_to_processor DEFERRED"))
-    _tell(session, row, transfer, "refund.sent")
+    _line(session, row, transfer, mismatch=False)
     tell.everybody(session, row, "refund.sent", found.title)
     failpoint("token_refund.booked")
 
@@ -206,18 +204,22 @@ def tokens(
     return Tokens(clearing, asset, units, int(pool.units), int(pool.minor))
 
 
-def _tell(session: Session, row: Refund, transfer: StoredTransfer, kind: str) -> None:
-    facts: dict[str, Any] = {"amount_minor": row.amount_minor, "currency": row.currency, "refund_id": str(row.id)}
-    facts |= {"asset": transfer.asset or transfer.entity_id, "asset_amount": transfer.asset_amount}
-    if row.link_id is not None:
-        timeline.add(
-            session,
-            row.organization_id,
-            row.link_id,
-            kind,
-            dedupe=str(transfer.id),
-            occurred_at=transfer.happened_at,
-            payment_id=row.payment_id,
-            transaction_id=transfer.transaction_id,
-            **facts,
-        )
+def _line(session: Session, row: Refund, transfer: StoredTransfer, *, mismatch: bool) -> None:
+    """Write into the link's timeline what went out."""
+    if row.link_id is None:
+        return
+    facts: dict[str, Any] = {
+        "dedupe": str(transfer.id),
+        "occurred_at": transfer.happened_at,
+        "payment_id": row.payment_id,
+        "amount_minor": row.amount_minor,
+        "currency": row.currency,
+        "refund_id": str(row.id),
+        "asset": transfer.asset or transfer.entity_id,
+        "asset_amount": transfer.asset_amount,
+        "transaction_id": transfer.transaction_id,
+    }
+    if mismatch:
+        timeline.add(session, row.organization_id, row.link_id, "refund.mismatch", **facts)
+    else:
+        timeline.add(session, row.organization_id, row.link_id, "refund.sent", **facts)

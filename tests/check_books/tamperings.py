@@ -36,6 +36,8 @@ OF_PAYMENT = OF_SALE.replace("SALE", "PAYMENT")
 OF_FEE = OF_SALE.replace("SALE", "FEE")
 OF_CREDIT = "journal_id = (SELECT id FROM journals WHERE source_id = :payment_double)"
 SETTLEMENT = "(SELECT id FROM settlements WHERE link_id = :link_paid)"
+OF_TOKENS = "journal_id = (SELECT id FROM journals WHERE source_id = :refund_tokens)"
+OF_EMPTIED = "journal_id = (SELECT id FROM journals WHERE source_id = :refund_emptied)"
 LINE = "journal_id::text || '/' || line_no"
 
 GUARDS = (
@@ -841,6 +843,28 @@ CLEARING = (
             ),
         ),
     ),
+    Tampering(
+        "clearing.tokens_follow_from_facts",
+        (
+            f"UPDATE ledger_entries SET asset_amount = asset_amount + 1 WHERE asset = 'HBAR' AND {OF_TOKENS}",
+            "SELECT :organization || '/HBAR'",
+        ),
+    ),
+    Tampering(
+        "clearing.empty_pools_have_no_value",
+        (
+            _copy(
+                "ledger_entries",
+                f"{OF_EMPTIED} AND account_code = '4090'",
+                line_no="9",
+                account_code="'7000'",
+                side="'CREDIT'",
+                amount_minor="1",
+            ),
+            f"UPDATE ledger_entries SET amount_minor = amount_minor - 1 WHERE account_code = '1051' AND {OF_EMPTIED}",
+            "SELECT :other_organization || '/1051'",
+        ),
+    ),
 )
 
 CHECKOUT = (
@@ -979,6 +1003,20 @@ RETURNS = (
         also=("clearing.accounts_follow_from_facts",),
     ),
     Tampering(
+        "returns.refunds_are_booked",
+        ("UPDATE refunds SET state = 'CANCELED' WHERE id = :refund_by_hand RETURNING id",),
+        also=("clearing.accounts_follow_from_facts",),
+    ),
+    Tampering(
+        "returns.refunds_are_booked",
+        ("UPDATE refunds SET state = 'SUBMITTED', transfer_id = NULL WHERE id = :refund_tokens RETURNING id",),
+        also=(
+            "clearing.accounts_follow_from_facts",
+            "clearing.tokens_follow_from_facts",
+            "transfers.every_credit_is_seen",
+        ),
+    ),
+    Tampering(
         "returns.refunds_end_as_booked",
         ("UPDATE refunds SET state = 'CANCELED' WHERE id = :refund RETURNING id",),
     ),
@@ -1003,7 +1041,7 @@ RETURNS = (
     ),
     Tampering(
         "returns.belong_to_their_payment",
-        ("UPDATE refunds SET provider = 'MANUAL' WHERE id = :refund_pending RETURNING id",),
+        ("UPDATE refunds SET link_id = NULL WHERE id = :refund_pending RETURNING id",),
     ),
     Tampering(
         "returns.bounces_are_seen",

@@ -336,6 +336,7 @@ def build(world: World) -> None:
         _returns(world, of)
     _messages(world, ours, theirs)
     _crypto(world, ours)
+    _tokens(world, ours, theirs)
 
 
 def _chart_and_locks(world: World, of: Organization) -> None:
@@ -406,6 +407,13 @@ def _returns(world: World, of: Organization) -> None:
     from tests.check_books import world_returns
 
     world_returns.build(world, of)
+
+
+def _tokens(world: World, ours: Organization, theirs: Organization) -> None:
+    from tests.check_books import world_tokens
+
+    world_tokens.build(world, ours, all_of_it=False)
+    world_tokens.build(world, theirs, all_of_it=True)
 
 
 def _messages(world: World, ours: Organization, theirs: Organization) -> None:

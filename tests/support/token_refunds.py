@@ -38,9 +38,7 @@ def ask(
     """Ask for a refund in the tokens that came."""
     found = returnable(link)
     agreed = token_refunds.terms(found, choice, amount, recipient, rates=current_rates(), now=now())
-    wish = RefundWish(
-        uuid7(), found.payment_id, amount, found.available_minor if seen is None else seen, tokens=agreed
-    )
+    wish = RefundWish(uuid7(), found.payment_id, amount, found.available_minor if seen is None else seen, tokens=agreed)
     with acting_as("web"):
         actor = make.member(role).actor
         with transaction(link.organization_id) as session:

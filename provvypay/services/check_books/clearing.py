@@ -167,7 +167,7 @@ CHECKS = (
     Check(
         "I-55",
         "clearing.empty_pools_have_no_value",
-        "Where no tokens are left in a pool nothing is left of their value, unless it was overdrawn or taken back from.",
+        "Where no tokens are left in a pool nothing is left of their value, unless overdrawn or taken back from.",
         """
         WITH steps AS (
             SELECT e.organization_id, e.account_code, e.currency, j.reverses_id,

@@ -8,12 +8,18 @@ CHECKS = (
     Check(
         "I-52",
         "transfers.every_credit_is_seen",
-        "A credit is a payment or an exception, so that no money is invisible; and what was valued is a payment.",
+        "A credit is a payment or an exception, so that all money is seen; what left for a refund closed it or is one.",
         """
         SELECT 'hedera_transfers', t.id::text, format('%s %s at %s is no payment and no open exception', t.amount,
                coalesce(t.asset, t.entity_id), t.consensus_timestamp)
         FROM hedera_transfers t
         WHERE t.direction = 'IN' AND NOT EXISTS (SELECT FROM payments p WHERE p.transfer_id = t.id)
+            AND NOT EXISTS (SELECT FROM payment_exceptions e WHERE e.transfer_id = t.id)
+        UNION ALL
+        SELECT 'hedera_transfers', t.id::text, format('%s %s went out for refund %s', t.amount, t.asset, r.id)
+        FROM hedera_transfers t
+        JOIN refunds r ON r.organization_id = t.organization_id AND r.memo = memo_code(t.memo)
+        WHERE t.direction = 'OUT' AND r.transfer_id IS DISTINCT FROM t.id
             AND NOT EXISTS (SELECT FROM payment_exceptions e WHERE e.transfer_id = t.id)
         """,
     ),
