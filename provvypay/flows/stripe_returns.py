@@ -68,8 +68,8 @@ def withdraw_refund(
 
 
 def _send(row: Refund) -> Refund:
-    """Ask Stripe for a refund that is on its way, and return it as it is afterwards."""
-    if row.state != RefundState.SUBMITTED or row.is_external:
+    """Ask Stripe for a refund by card that is on its way, and return it as it is afterwards."""
+    if row.state != RefundState.SUBMITTED or row.is_external or row.provider != Provider.STRIPE:
         return row
     failpoint("refund.requested")
     with transaction(row.organization_id) as session:
