@@ -1,6 +1,6 @@
 """Cases 69 to 84 of money that goes back by card, each by its number (docs/explanation/refunds-and-disputes.md).
 
-Cases 75, 77 and 78, of payments marked by hand and of tokens, stand in test_cases_token_refunds.py; Xero's half of 69, 74 and 79 comes with its rows.
+Cases 75, 77 and 78 stand in test_cases_token_refunds.py; Xero's half of 69, 74 and 79 comes with its rows.
 """
 
 from __future__ import annotations
