@@ -10,7 +10,7 @@ from flask import Blueprint, Response, flash, request, url_for
 
 from provvypay.domain.roles import Permission
 from provvypay.errors import Invalid, ProvvypayError
-from provvypay.flows import xero_sync
+from provvypay.flows import xero_reconcile, xero_sync
 from provvypay.kit.db import transaction
 from provvypay.services.xero import requests
 from provvypay.web import xero_mapping_form, xero_pages
@@ -71,6 +71,19 @@ def read_chart() -> Response:
 def queue() -> Response:
     """Show the newest rows; `show` is waiting, failed, synced or skipped."""
     return xero_pages.queue_page(request.args.get("show", ""))
+
+
+@bp.post("/comparisons")
+@needs(Permission.XERO_REPLAY)
+def compare() -> Response:
+    """Compare our documents with Xero now, and show what differs."""
+    try:
+        found = xero_reconcile.reconcile(current_org.id, in_person=True)
+    except ProvvypayError as error:
+        flash(error.public_message, "warn")
+    else:
+        flash(f"{found} differ from what was written." if found else "Everything stands there as written.", "quiet")
+    return redirect(url_for("xero_books.queue"))
 
 
 @bp.post("/replays")

@@ -21,6 +21,7 @@ from provvypay.flows.stripe_returns import check_refunds
 from provvypay.flows.stripe_setup import watch_account
 from provvypay.flows.stripe_webhook import sweep_inbox
 from provvypay.flows.transfer_claims import check_claims
+from provvypay.flows.xero_reconcile import reconcile_all
 from provvypay.flows.xero_sync import check_charts, plan_all, sync_all
 from provvypay.flows.xero_tokens import keep_alive
 from provvypay.kit.db import transaction
@@ -49,11 +50,15 @@ JOBS: dict[str, Callable[[], object]] = {
     "xero.sync": sync_all,
     "xero.plan": plan_all,
     "xero.charts": check_charts,
+    "xero.compare": reconcile_all,
     "xero.keep_alive": keep_alive,
 }
 
-QUEUE_OF = dict.fromkeys(("hedera.watch", "hedera.claims", "hedera.assets", "hedera.accounts"), "hedera")
-"""default, where nothing else is said: what waits for a mirror node keeps nothing else waiting"""
+QUEUE_OF = {
+    **dict.fromkeys(("hedera.watch", "hedera.claims", "hedera.assets", "hedera.accounts"), "hedera"),
+    **dict.fromkeys(("xero.sync", "xero.charts", "xero.compare", "xero.keep_alive"), "xero"),
+}
+"""default, where nothing else is said: what waits for a mirror node or for Xero keeps nothing else waiting"""
 
 RINGS_ONCE_IN = {"hedera.watch": 10, "hedera.claims": 10, "xero.sync": 30}
 """seconds within which a ring is not repeated while the one before waits or runs"""
@@ -84,6 +89,7 @@ def seconds_between(settings: Settings) -> dict[str, int]:
         "xero.sync": 5,
         "xero.plan": 60,
         "xero.charts": 24 * 3600,
+        "xero.compare": 24 * 3600,
         "xero.keep_alive": 24 * 3600,
     }
 

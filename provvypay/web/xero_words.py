@@ -38,6 +38,7 @@ _PROBLEMS = {
     why.NUMBER_TAKEN: "Another document in Xero has this number. Choose another prefix under Settings, Xero.",
     why.TOTAL_DIFFERS: "The amount in Xero is another one. Put it right there, then write it again.",
     why.GONE_IN_XERO: "It was voided or deleted in Xero. Nothing is made again unless you say so.",
+    why.UNPAID_IN_XERO: "Its payment was taken away in Xero.",
     why.PAID_BY_HAND: "Somebody booked the payment in Xero by hand, so there was nothing left to pay.",
     why.CONTACT_ARCHIVED: "The contact is archived in Xero. Restore it there, then write it again.",
     why.PLAN_LIMIT: "The company’s Xero plan allows no more invoices this month.",
@@ -53,7 +54,7 @@ _MISSING_PARENT = {"REFUND_PAYMENT": "credit note", "PAYMENT": "invoice", "OVERP
 def sentence(row: SyncRow) -> str:
     """Return why a row is where it is, in one sentence; empty for one that is in Xero."""
     if row.state == "SUCCESS":
-        return ""
+        return f"Since then: {_PROBLEMS[row.problem]}" if row.problem in _PROBLEMS else ""
     if row.state in {"PENDING", "RETRYING"}:
         return _waiting(row)
     said = _PROBLEMS.get(row.problem, "")

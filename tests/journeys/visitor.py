@@ -73,7 +73,7 @@ class Visitor:
     def note(self, request: Request) -> None:
         """Remember a request, and where it went if it left us other than by going to the hosted card page."""
         self.requests.append(request)
-        if request.url.startswith(f"{self.base}/"):
+        if request.url.startswith((f"{self.base}/", f"{self.base.replace('127.0.0.1', 'localhost')}/")):
             return
         to_checkout = request.url.startswith(f"{self.checkout}/")
         # The card page fetches its own style; nothing of ours may come from there.

@@ -103,6 +103,7 @@ ACCESS: dict[str, Access] = {
     "POST /settings/xero/mapping": members(303, KEEPERS),
     "POST /settings/xero/chart": members(303, KEEPERS),
     "GET /settings/xero/queue": members(200),
+    "POST /settings/xero/comparisons": members(303, BOOKKEEPERS),
     "POST /settings/xero/replays": members(422, BOOKKEEPERS),
     "POST /settings/xero/backfill": members(422, BOOKKEEPERS),
     # 303: there is nothing to disconnect
