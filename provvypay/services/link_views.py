@@ -90,7 +90,10 @@ _ONE = text("""
 """)
 
 _PAYMENT = text("""
-    SELECT p.provider, p.asset, p.provider_reference, p.occurred_at, s.amount_minor, s.currency,
+    SELECT p.provider, p.asset, p.occurred_at,
+        coalesce(CASE p.provider WHEN 'MANUAL' THEN p.evidence ->> 'reference' END, p.provider_reference)
+            AS provider_reference,
+        s.amount_minor, s.currency,
         b.fee_minor, b.net_minor, b.currency AS fee_currency
     FROM settlements s
     JOIN settlement_parts t ON t.settlement_id = s.id AND t.organization_id = s.organization_id

@@ -205,11 +205,17 @@ def _card(row: Any, crypto: Crypto, *, cards_on: bool, now: dt.datetime) -> Card
 
 
 def _receipt(row: Any, crypto: Crypto) -> Receipt:
+    by_hand = row.provider == Provider.MANUAL
     return Receipt(
         number=receipt_number(row.settlement_id),
         paid_at=row.settled_at,
-        method=f"{row.asset} on Hedera" if crypto.settled else method(row.provider, row.asset),
-        reference=row.provider_reference,
+        method=f"{row.asset} on Hedera"
+        if crypto.settled
+        else "Another way"
+        if by_hand
+        else method(row.provider, row.asset),
+        # A mark's own id means nothing to a customer.
+        reference="" if by_hand else row.provider_reference,
         refunded_minor=row.refunded_minor,
     )
 

@@ -36,6 +36,7 @@ from provvypay.web.htmx import render
 from provvypay.web.request_context import actor
 
 _STRIPE = "https://api.stripe.com"
+_SIX = Decimal("0.000001")
 MOST_LINKS = 8
 WITH_LINK = frozenset({ResolutionAction.APPLIED, ResolutionAction.MATCHED})
 PAYABLE = frozenset({LinkStatus.OPEN, LinkStatus.EXPIRED, LinkStatus.CANCELED})
@@ -260,7 +261,7 @@ def _rates(found: ExceptionView) -> Rates | None:
     then_rate = ""
     if found.received_minor:
         whole = Decimal(found.units).scaleb(-ASSETS[found.asset].decimals)
-        then_rate = plain((to_decimal(found.received_minor, currency) / whole).quantize(Decimal("0.000001")))
+        then_rate = plain((to_decimal(found.received_minor, currency) / whole).quantize(_SIX))
     rate = current_rates().get(found.asset, currency)
     return Rates(
         then_minor=found.received_minor,
@@ -268,7 +269,7 @@ def _rates(found: ExceptionView) -> Rates | None:
         then_rate=then_rate,
         now_minor=to_minor(found.units, found.asset, rate.value, currency) if rate else None,
         now_currency=currency,
-        now_rate=plain(rate.value) if rate else "",
+        now_rate=plain(rate.value.quantize(_SIX)) if rate else "",
     )
 
 
