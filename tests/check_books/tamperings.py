@@ -229,7 +229,7 @@ PEOPLE = (
     ),
     Tampering(
         "people.organization_is_whole",
-        ("DELETE FROM accounts WHERE organization_id = :organization AND code = '7000' RETURNING organization_id",),
+        ("DELETE FROM accounts WHERE organization_id = :organization AND code = '1054' RETURNING organization_id",),
     ),
     Tampering(
         "people.organization_is_whole",
