@@ -48,6 +48,12 @@ _FRAGMENTS = (
 )
 
 
+def says_already_paid(messages: tuple[str, ...]) -> bool:
+    """Say whether Xero refused a payment because of what the invoice has become."""
+    said = " ".join(messages).lower()
+    return "amount outstanding" in said or "authorised documents" in said
+
+
 def of_messages(messages: tuple[str, ...]) -> str:
     """Return the word for what Xero said, matched by fragments and never by whole sentences."""
     said = " ".join(messages).lower()
