@@ -21,7 +21,7 @@ from provvypay.kit.settings import settings
 from provvypay.services import pay_view
 from provvypay.services.link_views import pay_url
 from provvypay.services.pay_page import Came
-from provvypay.web import limits, pay_pages, qr
+from provvypay.web import limits, pay_pages, qr, wallet
 from provvypay.web.explorer import has_explorer
 from provvypay.web.formatting import use_time_zone
 from provvypay.web.htmx import redirect, render, wants_fragment
@@ -99,6 +99,22 @@ def claim_transfer(short_code: str) -> Response:
         came = Came.OFTEN if isinstance(error, Throttled) else Came.NOT_TAKEN
         return pay_pages.refused(code, error, None if isinstance(error, Invalid) else came, asset=asset)
     return redirect(url_for("pay.show", short_code=code, pay=asset or None))
+
+
+@bp.get("/<short_code>/wallet")
+def wallet_dialog(short_code: str) -> Response:
+    """Return the dialog in which a wallet is asked for the chosen token; the page fetches it on the click.
+
+    :raises NotFound: when there is nothing to ask a wallet for
+    """
+    limits.may_look()
+    code = normalize(short_code)
+    page = pay_pages.read(code, None, pay_pages.chosen_asset()) if code else None
+    sending = page.crypto.sending if page else None
+    offered = wallet.offer(sending) if sending and sending.is_live else None
+    if page is None or offered is None or offered.reason:
+        raise NotFound(f"no wallet for {short_code!r}")
+    return render("pay/_wallet_dialog.html", wallet=offered, sending=sending, payee=page.payee)
 
 
 @bp.get("/<short_code>/card/return")

@@ -51,18 +51,19 @@ def policy_of(page):
 
 
 def test_the_button_has_all_a_wallet_needs(new_client, link, observer, account, wallets_on):
-    page = choose(new_client(), link)
+    customer = new_client()
+    page = choose(customer, link)
 
     (given,) = quotes_of(observer, link.id)
-    button, dialog = page.element("connect_wallet"), page.element("wallet")
+    button = page.element("connect_wallet")
+    dialog = customer.open("GET", button.get("data-dialog-url"), target="wallet").element("wallet")
     told = ("asset", "kind", "units", "entity", "account", "memo", "network", "quote")
     assert {name: button.get(f"data-{name}") for name in told} == {
         "asset": "USDC", "kind": "hts", "units": str(given["asset_amount"]), "entity": "0.0.429274",
         "account": account, "memo": link.short_code, "network": "testnet", "quote": "1",
     }  # fmt: skip
     assert (dialog.get("data-project"), dialog.get("data-relay")) == ("ab" * 16, RELAY)
-    # a poll draws the live part anew, and never the dialog in which somebody is paying
-    assert by_id(page.element("payment_status"), "wallet") is None
+    assert by_id(page.root, "wallet") is None, "nobody but who clicks carries the dialog"
 
 
 def test_only_the_pay_page_may_talk_to_the_relay_and_only_with_wallets_on(new_client, link, wallets_on):
@@ -77,7 +78,7 @@ def test_without_a_project_the_page_says_why_in_a_sentence(new_client, link):
 
     assert "This page cannot open your wallet: that is not set up here. Send it by hand" in page.text
     assert by_id(page.root, "connect_wallet") is None
-    assert by_id(page.root, "wallet") is None
+    assert new_client().get("pay.wallet_dialog", short_code=link.short_code, pay="USDC").status == 404
     assert policy_of(page)["connect-src"] == "'self'"
 
 

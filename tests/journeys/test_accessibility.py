@@ -92,7 +92,13 @@ def test_no_page_is_left_out():
         route for route in ACCESS if route.startswith("GET ") and not route.endswith(("health", "/live", "/ready"))
     }
 
-    of_tests_below = {"GET /p/<short_code>", "GET /p/<short_code>/receipt", "GET /admin/rates", "GET /admin/tokens"}
+    of_tests_below = {
+        "GET /p/<short_code>",
+        "GET /p/<short_code>/receipt",
+        "GET /p/<short_code>/wallet",
+        "GET /admin/rates",
+        "GET /admin/tokens",
+    }
     assert {*EVERYBODYS, *OF_LINKS, *OF_ONE_LINK, *OF_THE_REST, *OF_BOOKS, *NO_PAGES, *of_tests_below} == pages
 
 

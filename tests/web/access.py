@@ -180,6 +180,7 @@ ACCESS: dict[str, Access] = {
     "POST /p/<short_code>/transfer-claims": public(422, short_code="short code"),
     "GET /p/<short_code>/card/return": public(303, short_code="short code"),
     "GET /p/<short_code>/receipt": public(303, short_code="short code"),
+    "GET /p/<short_code>/wallet": public(404, short_code="short code"),
     "GET /p/<short_code>/qr.svg": public(200, short_code="short code"),
     "POST /webhooks/stripe": public(400),
     "GET /health": public(200),

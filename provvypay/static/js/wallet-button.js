@@ -1,7 +1,5 @@
 /* Pay with your wallet: what that takes is fetched on the click, and by nobody who pays otherwise. */
 
-import { announce } from "./announce.js";
-
 let opening = false; // two clicks, one wallet
 
 export function watchWalletButton() {
@@ -9,11 +7,13 @@ export function watchWalletButton() {
     const button = event.target.closest("[data-wallet]");
     if (!button || opening) return;
     opening = true;
+    const says = document.getElementById("wallet_says");
+    says.hidden = true;
     try {
       const { start } = await import(button.dataset.wallet);
-      start();
+      await start(button.dataset.dialogUrl);
     } catch {
-      announce("The wallet could not be loaded. Send it by hand: all you need is on this page.", { again: true });
+      says.hidden = false;
     } finally {
       opening = false;
     }

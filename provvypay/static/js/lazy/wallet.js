@@ -5,33 +5,37 @@
    So an error of the wallet never ends a link, and a wallet that answers late is still heard. */
 
 import { extension } from "./wallet/extension.js";
-import { claim, payment, stillAsks } from "./wallet/page.js";
+import { claim, dialogFrom, payment, stillAsks } from "./wallet/page.js";
 
 const LIMITS = { load: 30_000, relay: 20_000, pair: 300_000, sign: 150_000 };
 
-const dialog = document.getElementById("wallet");
-const { bundle: address, project, relay, payee } = dialog.dataset;
+let dialog = null;
 let bundle = null;
 let wallet = null;
 let asking = null; // {key, promise, from} of the one request that a wallet has before it
 let turn = 0; // of the present try; closing the dialog or beginning anew ends the one before
 
-dialog.addEventListener("close", () => {
-  turn += 1;
-});
-dialog.addEventListener("click", (event) => {
-  if (event.target.closest("[data-again]")) void run();
-  if (event.target.closest("[data-other]")) void run({ anew: true });
-});
-document.addEventListener("htmx:afterSettle", () => {
-  if (dialog.open && !stillAsks()) dialog.close(); // paid, or ended: the page below says it
-});
-
 /** Open the dialog and begin; a second click while it is open changes nothing. */
-export function start() {
+export async function start(dialogUrl) {
+  dialog ??= await fetched(dialogUrl);
   if (dialog.open) return;
   dialog.showModal();
   void run();
+}
+
+async function fetched(dialogUrl) {
+  const made = await dialogFrom(dialogUrl);
+  made.addEventListener("close", () => {
+    turn += 1;
+  });
+  made.addEventListener("click", (event) => {
+    if (event.target.closest("[data-again]")) void run();
+    if (event.target.closest("[data-other]")) void run({ anew: true });
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    if (made.open && !stillAsks()) made.close(); // paid, or ended: the page below says it
+  });
+  return made;
 }
 
 async function run({ anew = false } = {}) {
@@ -59,10 +63,11 @@ async function run({ anew = false } = {}) {
 
 /** Load the bundle and reach the relay, each once. */
 async function reach() {
-  bundle ??= await within(LIMITS.load, import(address), "relay", "relay");
+  bundle ??= await within(LIMITS.load, import(dialog.dataset.bundle), "relay", "relay");
   if (wallet) return;
   const { network } = payment() ?? {};
   if (!network) throw { code: "ended" };
+  const { project, relay, payee } = dialog.dataset;
   const icons = [document.querySelector("link[rel=icon]")?.href].filter(Boolean);
   const options = { network, project, relay, name: `Provvypay: ${payee}`, description: "A payment", url: location.origin, icons };
   const opened = bundle.open(options, () => {

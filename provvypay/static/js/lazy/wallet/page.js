@@ -9,6 +9,16 @@ export function payment() {
   return { quote, asset, kind, units, amount, entity, account, address, memo, network };
 }
 
+/** Fetch the dialog and put it at the end of the page, outside of what is drawn anew. */
+export async function dialogFrom(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`the dialog: ${answer.status}`);
+  const read = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const dialog = document.importNode(read.getElementById("wallet"), true);
+  document.body.append(dialog);
+  return dialog;
+}
+
 /** Say whether the page still waits for a payment in a token. */
 export function stillAsks() {
   return document.querySelector("#payment_status[data-quote]") !== null;
