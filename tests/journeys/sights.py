@@ -12,6 +12,7 @@ from provvypay.flows.stripe_payment import start_checkout
 from provvypay.models.payment_link import PaymentLink
 from tests.journeys import tokens
 from tests.journeys.steps import DECLINED_CARD
+from tests.support.corrections import asked_for, marked
 from tests.support.factories import Make
 from tests.support.hedera import unguarded
 from tests.support.live import LiveApp
@@ -101,6 +102,9 @@ def shop(make: Make, live: LiveApp) -> Shop:
     links["by card"] = by_card
     for kind in ExceptionKind:
         links[f"exception {kind}"] = make.exception(kind)
+    links["marked"], links["asked"] = make.link(), make.link()
+    marked(make, links["marked"])
+    asked_for(make, links["asked"])
     live.wait_for(lambda: count("notifications", by_card.organization_id) > 0, "notifications")
     return Shop(links)
 

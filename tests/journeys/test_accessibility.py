@@ -56,6 +56,22 @@ OF_THE_REST = {
     "GET /settings/payments": lambda seen, _: ["/settings/payments"],
     "GET /settings/rates": lambda seen, _: ["/settings/rates"],
 }
+OF_CORRECTIONS = {
+    "GET /exceptions/<uuid:exception_id>/decision": lambda seen, live: [
+        f"/exceptions/{number_of(live, 'payment_exceptions', seen.links['exception LATE'])}/decision?action={action}"
+        for action in ("ACCEPTED", "APPLIED", "KEPT")
+    ],
+    "GET /links/<uuid:link_id>/manual-payment": lambda seen, _: [
+        seen.path("OPEN", "/manual-payment"),
+        seen.path("PAID", "/manual-payment"),
+    ],
+    "GET /links/<uuid:link_id>/manual-payment/undoing": lambda seen, _: [
+        seen.path("marked", "/manual-payment/undoing")
+    ],
+    "GET /corrections/<uuid:request_id>": lambda seen, live: [
+        f"/corrections/{number_of(live, 'correction_requests', seen.links['asked'])}"
+    ],
+}
 OF_BOOKS = {
     "GET /ledger": lambda seen, _: ["/ledger"],
     "GET /ledger/accounts/<code>": lambda seen, _: ["/ledger/accounts/1200?currency=AUD"],
@@ -70,6 +86,7 @@ OF_BOOKS = {
     ],
 }
 NO_PAGES = {
+    "GET /exceptions/count",
     "GET /static/<path:filename>", "GET /p/<short_code>/qr.svg", "GET /links/<uuid:link_id>/qr.svg",
     "GET /links/<uuid:link_id>/qr.png", "GET /p/<short_code>/card/return", "GET /links/export.csv", "GET /metrics",
     "GET /ledger/accounts/<code>.csv", "GET /ledger/journals.csv", "GET /ledger/trial-balance.csv",
@@ -99,7 +116,16 @@ def test_no_page_is_left_out():
         "GET /admin/rates",
         "GET /admin/tokens",
     }
-    assert {*EVERYBODYS, *OF_LINKS, *OF_ONE_LINK, *OF_THE_REST, *OF_BOOKS, *NO_PAGES, *of_tests_below} == pages
+    assert {
+        *EVERYBODYS,
+        *OF_LINKS,
+        *OF_ONE_LINK,
+        *OF_THE_REST,
+        *OF_CORRECTIONS,
+        *OF_BOOKS,
+        *NO_PAGES,
+        *of_tests_below,
+    } == pages
 
 
 def test_pages_for_everybody(visit):
@@ -111,7 +137,9 @@ def test_every_face_of_the_pay_page(make, visit, live_app):
 
 
 @pytest.mark.parametrize(
-    "pages", [OF_LINKS, OF_ONE_LINK, OF_THE_REST, OF_BOOKS], ids=["links", "one link", "the rest", "books"]
+    "pages",
+    [OF_LINKS, OF_ONE_LINK, OF_THE_REST, OF_CORRECTIONS, OF_BOOKS],
+    ids=["links", "one link", "the rest", "corrections", "books"],
 )
 def test_pages_of_a_busy_merchant(make, member, live_app, pages):
     seen = shop(make, live_app)

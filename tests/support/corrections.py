@@ -7,10 +7,12 @@ import uuid
 from sqlalchemy import text
 
 from provvypay.domain.statuses import CorrectionAction
+from provvypay.flows import corrections
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
 from provvypay.models.payment_link import PaymentLink
 from provvypay.services.corrections import requests
+from provvypay.services.corrections.marks import Mark
 from provvypay.services.corrections.requests import Request, Wish
 from tests.support.factories import Make
 
@@ -45,3 +47,9 @@ def asked_for(make: Make, link: PaymentLink) -> Request:
     with transaction(link.organization_id) as session:
         requests.ask(session, link.organization_id, wish, actor=make.merchant.actor, title=link.description)
         return requests.get(session, link.organization_id, wish.request_id)
+
+
+def marked(make: Make, link: PaymentLink) -> None:
+    """Mark a link as paid by hand, as its owner would."""
+    mark = Mark(uuid.uuid4(), link.id, "CASH", now(), "receipt 17", "seen in the till", make.merchant.actor)
+    assert corrections.mark_paid(link.organization_id, mark) is not None
