@@ -14,8 +14,16 @@ const wallet = new StandIn(sandbox.replace(/\/$/, ""));
 const http = createServer((request, response) => void answer(wallet, request, response));
 new Relay().attach(http);
 
+http.on("error", (error) => {
+  console.error(`stand-in wallet: ${error.message}`);
+  process.exit(1);
+});
 http.listen(Number(port), "127.0.0.1", async () => {
   await wallet.start(`ws://127.0.0.1:${port}`);
   console.log(`The stand-in wallet is at http://127.0.0.1:${port}`);
 });
+// sign-client throws out of its own event handlers, as when a page leaves while its request lies here; the wallet goes on.
+for (const event of ["unhandledRejection", "uncaughtException"]) {
+  process.on(event, (error) => console.error(`stand-in wallet: ${String(error?.message ?? error).slice(0, 200)}`));
+}
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));

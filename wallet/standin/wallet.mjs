@@ -47,6 +47,8 @@ export class StandIn {
 
   /** Scan what the page shows: `wc:…`. */
   async pair(uri) {
+    // sign-client hands out one request at a time; one that was ignored would keep all later ones waiting
+    Object.assign(this.#client.engine.sessionRequestQueue, { state: "IDLE", queue: [] });
     await this.#client.pair({ uri });
   }
 
