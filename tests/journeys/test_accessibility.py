@@ -55,7 +55,11 @@ OF_THE_REST = {
     "GET /settings/organization": lambda seen, _: ["/settings/organization"],
     "GET /settings/payments": lambda seen, _: ["/settings/payments"],
     "GET /settings/rates": lambda seen, _: ["/settings/rates"],
+    "GET /settings/xero": lambda seen, _: ["/settings/xero"],
+    "GET /settings/xero/queue": lambda seen, _: ["/settings/xero/queue"],
 }
+# where a company is connected: test_xero.py looks at them
+OF_XERO = {"GET /settings/xero/mapping", "GET /settings/xero/disconnection"}
 OF_CORRECTIONS = {
     "GET /exceptions/<uuid:exception_id>/decision": lambda seen, live: [
         f"/exceptions/{number_of(live, 'payment_exceptions', seen.links['exception LATE'])}/decision?action={action}"
@@ -90,7 +94,9 @@ NO_PAGES = {
     "GET /static/<path:filename>", "GET /p/<short_code>/qr.svg", "GET /links/<uuid:link_id>/qr.svg",
     "GET /links/<uuid:link_id>/qr.png", "GET /p/<short_code>/card/return", "GET /links/export.csv", "GET /metrics",
     "GET /ledger/accounts/<code>.csv", "GET /ledger/journals.csv", "GET /ledger/trial-balance.csv",
-    "GET /ledger/chart.csv",
+    "GET /ledger/chart.csv", "GET /xero/callback", "GET /api/xero/callback",
+    # the choice among several companies comes only on the way back from Xero
+    "GET /settings/xero/companies/<uuid:grant_id>",
 }  # fmt: skip
 
 
@@ -123,6 +129,7 @@ def test_no_page_is_left_out():
         *OF_THE_REST,
         *OF_CORRECTIONS,
         *OF_BOOKS,
+        *OF_XERO,
         *NO_PAGES,
         *of_tests_below,
     } == pages

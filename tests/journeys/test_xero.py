@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.journeys import steps
+from tests.journeys.axe import OPPOSITE, violations
 
 pytestmark = pytest.mark.browser
 
@@ -22,8 +23,12 @@ def test_connect_map_pay_and_see_the_books(member, visit, make, live_app):
 
     page.get_by_role("link", name="Choose accounts").click()
     expect(page.get_by_text("These are suggestions")).to_be_visible()
+    unreadable = violations(page, OPPOSITE)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="Documents")).to_be_visible()
+    for path in ("/settings/xero", "/settings/xero/disconnection"):
+        merchant.go(path)
+        unreadable += violations(page, OPPOSITE)
 
     pay_url = steps.make_link(merchant, amount="115.00", description="Pottery class")
     code = steps.code_of(pay_url)
@@ -43,3 +48,8 @@ def test_connect_map_pay_and_see_the_books(member, visit, make, live_app):
     expect(merchant.page.get_by_text("In Xero").first).to_be_visible()
     look = merchant.page.get_by_role("link", name=re.compile("Look at it in Xero")).first
     expect(look).to_have_attribute("href", re.compile("InvoiceID="))
+
+    unreadable += violations(merchant.page, OPPOSITE)
+    merchant.go("/settings/xero/queue")
+    unreadable += violations(merchant.page, OPPOSITE)
+    assert unreadable == []
