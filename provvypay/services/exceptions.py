@@ -105,11 +105,23 @@ class TransferEvidence:
 
 @dataclass(frozen=True, slots=True)
 class SuggestedLink:
-    """A link that fits by token and amount."""
+    """A link that fits by token and amount, or on whose pay page the transaction was reported."""
 
     id: uuid.UUID
     description: str
     short_code: str
+    fits: bool
+    reported: bool
+    """somebody typed the transaction's id on its pay page: a hint, never a proof"""
+
+    @property
+    def why(self) -> str:
+        """Why it is named."""
+        if not self.reported:
+            return "token and amount fit its open price"
+        return (
+            f"{'token and amount fit its open price, and ' if self.fits else ''}its pay page reported the transaction"
+        )
 
 
 _ONE = text("""
@@ -123,7 +135,8 @@ _ONE = text("""
         h.amount AS units, h.memo, h.sender, h.account_id,
         l.description, l.status AS link_status, l.amount_minor AS link_amount_minor, l.currency AS link_currency,
         l.short_code, c.email AS customer_email, u.name AS assignee,
-        s.id AS suggested_id, s.description AS suggested_description, s.short_code AS suggested_code
+        s.id AS suggested_id, s.description AS suggested_description, s.short_code AS suggested_code,
+        x.suggested_link_id IS NOT NULL AS fits, coalesce(t.link_id = s.id, false) AS reported
     FROM payment_exceptions x
     LEFT JOIN refunds r ON r.organization_id = x.organization_id AND r.id = x.refund_id
     LEFT JOIN disputes d ON d.organization_id = x.organization_id AND d.id = x.dispute_id
@@ -134,7 +147,11 @@ _ONE = text("""
     LEFT JOIN payment_links l ON l.organization_id = x.organization_id AND l.id = x.link_id
     LEFT JOIN link_contacts c ON c.organization_id = x.organization_id AND c.link_id = x.link_id
     LEFT JOIN users u ON u.id = x.assigned_to
-    LEFT JOIN payment_links s ON s.organization_id = x.organization_id AND s.id = x.suggested_link_id
+    LEFT JOIN LATERAL (SELECT t.link_id FROM transfer_claims t
+        WHERE t.organization_id = x.organization_id AND t.transfer_id = h.id AND t.state = 'ATTACHED'
+        ORDER BY t.created_at LIMIT 1) t ON x.link_id IS NULL
+    LEFT JOIN payment_links s ON s.organization_id = x.organization_id
+        AND s.id = coalesce(x.suggested_link_id, t.link_id)
     WHERE x.organization_id = :org AND x.id = :id
 """)
 
@@ -176,9 +193,13 @@ def one(session: Session, organization_id: uuid.UUID, exception_id: uuid.UUID) -
         short_code=row.short_code,
         customer_email=row.customer_email or "",
         transfer=_transfer(row) if row.transfer_id else None,
-        suggestion=(
-            SuggestedLink(row.suggested_id, row.suggested_description, row.suggested_code) if row.suggested_id else None
-        ),
+        suggestion=_suggestion(row) if row.suggested_id else None,
+    )
+
+
+def _suggestion(row: Any) -> SuggestedLink:
+    return SuggestedLink(
+        row.suggested_id, row.suggested_description, row.suggested_code, fits=row.fits, reported=row.reported
     )
 
 

@@ -68,7 +68,10 @@ def _held(row: Any) -> str:
         return "It is in your Hedera account, has no value yet, and waits in Exceptions."
     where = "2190 Suspense" if row.data.get("held_in") == "2190" else "2100 Customer Credits"
     waits = "waits for the rest" if row.data.get("kind") == ExceptionKind.SHORT else "waits in Exceptions"
-    tokens = f"{_tokens(row.data)}, worth " if row.data.get("asset_amount") else ""
+    tokens = ""
+    if row.data.get("asset_amount"):  # of what is over, only a part is held
+        over = row.data.get("kind") == ExceptionKind.OVER
+        tokens = f"Of {_tokens(row.data)}, " if over else f"{_tokens(row.data)}, worth "
     return f"{tokens}{_money(row.data, 'amount_minor')} is safe in {where} and {waits}."
 
 

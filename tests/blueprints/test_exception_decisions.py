@@ -9,11 +9,14 @@ import pytest
 
 from provvypay.domain.roles import Role
 from provvypay.domain.statuses import ExceptionKind, LinkStatus
+from provvypay.kit.clock import now
+from provvypay.kit.db import transaction
 from provvypay.models.payment_link import PaymentLink
+from provvypay.services import transfer_claims
 from tests.support.client import HtmlClient, Page
 from tests.support.corrections import limited
-from tests.support.crypto import arrives, quoted, rated, receiving
-from tests.support.database import Observer
+from tests.support.crypto import apply, arrives, quoted, rated, receiving, stored
+from tests.support.database import Observer, acting_as
 from tests.support.factories import Make
 from tests.support.hostile import MARKUP, planted
 
@@ -133,6 +136,32 @@ def test_money_in_suspense_is_matched_with_the_link_it_fits_and_settles_it(
 
     assert make.reload(link).status == LinkStatus.PAID
     assert accounts(observer, link) == {"1052": 100_00, "4000": -100_00}
+
+
+def test_a_transaction_reported_on_a_pay_page_names_its_link_where_the_amount_fits_several(
+    make: Make, signed_in: SignIn, observer: Observer
+) -> None:
+    account, link, twin = receiving(make.merchant), make.link(amount_minor=100_00), make.link(amount_minor=100_00)
+    rated("USDC", "AUD", "1.50")
+    due = quoted(account, link)
+    quoted(account, twin)
+    money = stored(account, None, due)
+    apply(money)
+    member, exception_id = signed_in(), newest(observer, make)
+    assert "Reported" not in question(member, exception_id, "MATCHED").text
+
+    with acting_as("worker"), transaction(link.organization_id) as session:
+        claim = transfer_claims.add(
+            session, link.organization_id, link.id, network=money.network, transaction_id=money.transaction_id,
+            source="CUSTOMER", now=now(),
+        )  # fmt: skip
+        transfer_claims.decide(session, claim, "ATTACHED", now=now(), transfer_id=money.id)
+
+    choice = question(member, exception_id, "MATCHED").element(f"link_{link.short_code}")
+    assert choice is not None
+    shown = words(member.get("exceptions.show", exception_id=exception_id))
+    assert f"{link.short_code} Its pay page reported the transaction; a person confirms." in shown
+    assert "Reported" in question(member, exception_id, "MATCHED").text
 
 
 def test_a_little_that_is_missing_is_let_be_missing_and_the_rest_can_be_asked_for(

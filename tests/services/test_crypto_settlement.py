@@ -14,7 +14,7 @@ from provvypay.domain.rates import RateTable
 from provvypay.domain.statuses import ExceptionKind, LinkStatus, TransferConcern
 from provvypay.kit.clock import now
 from provvypay.kit.db import transaction
-from provvypay.services import crypto_settlement, payment_links, transfer_value
+from provvypay.services import crypto_settlement, link_story, payment_links, transfer_value
 from tests.support.crypto import Account, apply, arrives, quoted, rated, receiving, stored
 from tests.support.database import acting_as
 
@@ -81,6 +81,10 @@ def test_small_differences_go_to_6120_and_a_surplus_to_the_customer(make, accoun
     assert make.reload(link).status == LinkStatus.PAID
     assert balances(link.organization_id) == expected
     assert [kind for kind, *_ in held(link.organization_id)] == ([Kind.OVER] if "2100" in expected else [])
+    if "2100" in expected:  # what is held is a part of the tokens, and is not said to be all of them
+        with transaction(link.organization_id) as session:
+            told = [step.detail for step in link_story.steps(session, link.organization_id, link.id, LinkStatus.PAID)]
+        assert "Of 67.333334 USDC, AUD 1.00 is safe in 2100 Customer Credits and waits in Exceptions." in told
 
 
 def test_parts_add_up_to_one_settlement(make, account):
