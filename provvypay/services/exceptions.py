@@ -29,7 +29,7 @@ _WHY: dict[str, str] = {
     ExceptionKind.NO_MEMO: "a transfer without a memo, so it names no link",
     ExceptionKind.UNKNOWN_MEMO: "a transfer whose memo names none of your links",
     ExceptionKind.UNKNOWN_TOKEN: "a token we do not know, or an NFT; it has no value we could book",
-    ExceptionKind.UNVALUED: "a transfer for which there is no rate of its time yet; it counts as soon as there is",
+    ExceptionKind.UNVALUED: "a transfer worth less than a cent, or for which there is no rate of its time yet",
 }
 _BACK: dict[str, str] = {
     ExceptionKind.FAILED_REFUND: "A refund failed: the money is back with you, and your customer does not have it",
