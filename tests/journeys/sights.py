@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import httpx
+
 from provvypay.domain.statuses import ExceptionKind, LinkStatus
 from provvypay.flows import quote, transfer_claims
 from provvypay.flows.stripe_payment import start_checkout
@@ -128,3 +130,12 @@ def database_away(live: LiveApp) -> Iterator[None]:
         yield
     finally:
         live.observer.sql(limit.format(-1))
+        # Each process notices its lost connections by one that fails: here, and not in the next test.
+        answers: list[int] = []
+        live.wait_for(
+            lambda: (
+                answers.append(httpx.get(f"{live.url}/p/22222222", trust_env=False).status_code)
+                or (len(answers) >= 20 and 503 not in answers[-20:])
+            ),
+            "the web server to find PostgreSQL again",
+        )
