@@ -14,7 +14,7 @@ from tests.support.live import LiveApp
 @pytest.mark.parametrize("seconds_without", [0.0, 2.5])
 def test_a_worker_without_redis_ends_at_once_when_asked(live_app: LiveApp, seconds_without: float) -> None:
     with redis.Redis.from_url(live_app.settings.redis_url) as valkey:
-        live_app.wait_for(lambda: valkey.scard("rq:workers") == len(QUEUES), "the children of the worker to be at work")
+        live_app.wait_for(lambda: valkey.scard("rq:workers") >= len(QUEUES), "the children of the worker to be at work")
     log = live_app.log("worker")
     before = log.stat().st_size
     assert live_app.valkey.process is not None
