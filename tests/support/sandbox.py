@@ -59,6 +59,9 @@ class SandboxControl:
 
     def drain(self, **more: Any) -> list[dict[str, Any]]:
         """Wait until every webhook was sent, late fees included; return the deliveries."""
+        if more.get("fees", True):
+            # They come now: a clock that was set forward may have put them off by hours.
+            self.post("/stripe/fees/settle")
         answer = self.post("/stripe/deliveries/drain", **{"fees": True, "timeout_seconds": 15, **more})
         assert answer["idle"], f"webhooks still wait: {self.get('/stripe/deliveries')}"[:2000]
         deliveries: list[dict[str, Any]] = answer["deliveries"]
